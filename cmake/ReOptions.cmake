@@ -1,0 +1,35 @@
+# Two INTERFACE targets carry every flag: re_options (language, sanitizers, hardening) and re_warnings.
+find_program(RE_CCACHE ccache)
+if(RE_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${RE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${RE_CCACHE}")
+endif()
+find_program(RE_MOLD mold)
+
+add_library(re_options INTERFACE)
+target_include_directories(re_options INTERFACE "${CMAKE_SOURCE_DIR}/include" "${CMAKE_SOURCE_DIR}/src"
+                                                "${CMAKE_BINARY_DIR}/generated")
+target_compile_definitions(re_options INTERFACE RE_VERSION="${PROJECT_VERSION}" $<$<BOOL:${RE_FAILPOINTS}>:RE_FAILPOINTS=1>)
+if(RE_MOLD AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_link_options(re_options INTERFACE -fuse-ld=mold)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(re_options INTERFACE -g1)
+endif()
+if(RE_SANITIZE)
+  target_compile_options(re_options INTERFACE -fsanitize=${RE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+  target_link_options(re_options INTERFACE -fsanitize=${RE_SANITIZE})
+endif()
+if(RE_FUZZ)
+  target_compile_options(re_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(re_options INTERFACE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong
+                                              -fstack-clash-protection -fcf-protection -fPIE)
+  target_link_options(re_options INTERFACE -pie -Wl,-z,relro,-z,now)
+endif()
+
+add_library(re_warnings INTERFACE)
+target_compile_options(re_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wcast-align -Wundef -Wformat=2 -Wimplicit-fallthrough $<$<BOOL:${RE_WERROR}>:-Werror>)

@@ -1,0 +1,16 @@
+// Shell quoting has its one home here. A command is a list of arguments until the last moment.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace re {
+
+/// One word for a POSIX shell: as it is where that is safe, else in single quotes. Any byte but NUL survives.
+/// Not for csh or fish: what those read must be a constant (ARCHITECTURE.md, "One way in").
+std::string shell_quote(std::string_view word);
+/// A whole argument list, each word quoted.
+std::string shell_join(std::span<const std::string> words);
+
+}  // namespace re

@@ -1,0 +1,63 @@
+// Files: whole reads, atomic writes, private directories.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "re/sys/fd.hpp"
+
+namespace re::sys {
+
+/// Opens with O_CLOEXEC. Throws Error (io, or not_found when there is no such file).
+Fd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
+/// The whole file. Throws Error (io; not_found; io "is larger than" beyond the limit).
+std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{64} << 20U);
+/// The whole file, or nothing when it does not exist.
+std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
+
+/// A file that appears whole or not at all: written beside its place, synced, renamed by commit().
+/// Without commit() the temporary file is removed and the old content stays. A symbolic link at `path` is followed:
+/// the file it points to is replaced, the link stays.
+class AtomicFile {
+ public:
+  /// Throws Error (io). The file gets exactly `mode`, whatever the umask.
+  explicit AtomicFile(const std::filesystem::path& path, unsigned mode = 0600);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view data);
+  /// Syncs the file, renames it over `path`, syncs the directory. Throws Error (io); then the old content stands.
+  void commit();
+
+ private:
+  std::filesystem::path m_path;
+  std::string m_temporary;
+  Fd m_fd;
+};
+
+/// write + commit in one.
+void write_file_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0600);
+
+/// Makes the directory (and its parents) with mode 0700 if it is missing. Throws Error (config) when what is there is
+/// not a directory, not ours, or open to others for writing.
+void ensure_private_directory(const std::filesystem::path& path);
+
+/// A directory that is removed with all in it when this goes.
+class TemporaryDirectory {
+ public:
+  /// Throws Error (io). \param prefix "re-test" gives /tmp/re-test.XXXXXX (TMPDIR is honoured)
+  explicit TemporaryDirectory(std::string_view prefix = "re");
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+
+ private:
+  std::filesystem::path m_path;
+};
+
+}  // namespace re::sys

@@ -1,0 +1,126 @@
+#include "re/sys/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "re/base/error.hpp"
+
+namespace re::sys {
+
+namespace fs = std::filesystem;
+
+Fd open_file(const fs::path& path, int flags, unsigned mode) {
+  Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (fd.is_open()) return fd;
+  const int error_number = errno;
+  if (error_number != ENOENT) throw errno_error("open " + path.string(), error_number);
+  throw Error(ErrorKind::not_found, "cannot open " + path.string() + ": No such file or directory");
+}
+
+std::string read_file(const fs::path& path, std::size_t limit) {
+  const Fd fd = open_file(path, O_RDONLY);
+  std::string content;
+  struct stat status {};
+  if (::fstat(fd.get(), &status) == 0 && status.st_size > 0) {
+    content.reserve(std::min(limit, static_cast<std::size_t>(status.st_size)));
+  }
+  std::array<char, 16384> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got == 0) return content;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw errno_error("read " + path.string(), errno);
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+    if (content.size() > limit) {
+      throw Error(ErrorKind::io, path.string() + " is larger than " + std::to_string(limit) + " bytes");
+    }
+  }
+}
+
+std::optional<std::string> read_file_if_exists(const fs::path& path) {
+  try {
+    return read_file(path);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found) return std::nullopt;
+    throw;
+  }
+}
+
+namespace {
+
+fs::path resolve_links(const fs::path& path) {
+  std::error_code error;
+  fs::path target = fs::is_symlink(fs::symlink_status(path, error)) ? fs::weakly_canonical(path, error) : path;
+  return error ? path : target;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const fs::path& path, unsigned mode)
+    : m_path(resolve_links(path)), m_temporary(m_path.string() + ".XXXXXX") {
+  m_fd.reset(::mkostemp(m_temporary.data(), O_CLOEXEC));
+  if (!m_fd.is_open()) throw errno_error("write " + m_path.string(), errno);
+  if (::fchmod(m_fd.get(), mode) != 0) throw errno_error("set the mode of " + m_path.string(), errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (m_fd.is_open()) ::unlink(m_temporary.c_str());
+}
+
+void AtomicFile::write(std::string_view data) {
+  try {
+    write_all(m_fd.get(), data);
+  } catch (Error& error) {
+    throw Error(error).within("cannot save " + m_path.string());
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(m_fd.get()) != 0) throw errno_error("save " + m_path.string(), errno);
+  if (::rename(m_temporary.c_str(), m_path.c_str()) != 0) throw errno_error("save " + m_path.string(), errno);
+  m_fd.reset();
+  const fs::path parent = m_path.has_parent_path() ? m_path.parent_path() : fs::path(".");
+  ::fsync(open_file(parent, O_RDONLY | O_DIRECTORY).get());
+}
+
+void write_file_atomic(const fs::path& path, std::string_view data, unsigned mode) {
+  AtomicFile file(path, mode);
+  file.write(data);
+  file.commit();
+}
+
+void ensure_private_directory(const fs::path& path) {
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error) throw errno_error("make " + path.parent_path().string(), error.value());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw errno_error("make " + path.string(), errno);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) throw errno_error("look at " + path.string(), errno);
+  if (!S_ISDIR(status.st_mode)) throw Error(ErrorKind::config, path.string() + " is not a directory", "move it away");
+  if (status.st_uid != ::geteuid()) {
+    throw Error(ErrorKind::config, path.string() + " belongs to another user", "move it away");
+  }
+  if ((status.st_mode & 022U) != 0) {
+    throw Error(ErrorKind::config, path.string() + " can be written by others", "chmod go-w " + path.string());
+  }
+}
+
+TemporaryDirectory::TemporaryDirectory(std::string_view prefix) {
+  const char* base = std::getenv("TMPDIR");
+  std::string name = fs::path(base != nullptr && *base != '\0' ? base : "/tmp") / (std::string(prefix) + ".XXXXXX");
+  if (::mkdtemp(name.data()) == nullptr) throw errno_error("make a directory like " + name, errno);
+  m_path = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  fs::remove_all(m_path, ignored);
+}
+
+}  // namespace re::sys

@@ -1,0 +1,147 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include "re/base/error.hpp"
+#include "re/sys/child.hpp"
+#include "re/sys/file.hpp"
+#include "re/sys/lock.hpp"
+#include "re/sys/paths.hpp"
+#include "re/sys/random.hpp"
+#include "re/sys/secret.hpp"
+
+namespace {
+
+using namespace re::sys;
+namespace fs = std::filesystem;
+
+TEST(ChildTest, output_error_and_status_come_back) {
+  const auto captured = run_captured({"sh", "-c", "echo out; echo err >&2; exit 7"});
+  EXPECT_EQ(captured.output, "out\n");
+  EXPECT_EQ(captured.error, "err\n");
+  EXPECT_EQ(captured.status.code, 7);
+}
+
+TEST(ChildTest, arguments_arrive_as_they_are) {
+  const auto captured = run_captured({"printf", "[%s]", "a b", "$HOME", "'\"\n", ""});
+  EXPECT_EQ(captured.output, "[a b][$HOME]['\"\n][]");
+}
+
+TEST(ChildTest, a_missing_program_is_not_found) {
+  try {
+    run_captured({"no-such-program-xyz"});
+    FAIL();
+  } catch (const re::Error& error) {
+    EXPECT_EQ(error.kind(), re::ErrorKind::not_found);
+  }
+}
+
+TEST(ChildTest, a_signal_is_told_from_a_code) {
+  SpawnOptions options;
+  options.arguments = {"sleep", "1000"};
+  Child child = Child::spawn(options);
+  EXPECT_FALSE(child.poll().has_value());
+  child.send_signal(SIGTERM);
+  EXPECT_EQ(child.wait().signal, SIGTERM);
+}
+
+TEST(ChildTest, is_awaited_without_blocking) {
+  boost::asio::io_context io;
+  SpawnOptions options;
+  options.arguments = {"sh", "-c", "exit 3"};
+  Child child = Child::spawn(options);
+  auto status = boost::asio::co_spawn(io, child.wait_async(), boost::asio::use_future);
+  io.run();
+  EXPECT_EQ(status.get().code, 3);
+}
+
+TEST(SignalTest, names_and_numbers) {
+  EXPECT_EQ(signal_name(SIGTERM), "SIGTERM");
+  EXPECT_EQ(signal_number("TERM"), SIGTERM);
+  EXPECT_EQ(signal_number("SIGKILL"), SIGKILL);
+  EXPECT_EQ(signal_number("9"), 9);
+  EXPECT_EQ(signal_number("NOPE"), std::nullopt);
+}
+
+TEST(AtomicFileTest, nothing_is_seen_before_commit_and_all_after) {
+  const TemporaryDirectory directory("re-test");
+  const fs::path path = directory.path() / "file";
+  write_file_atomic(path, "old");
+  {
+    AtomicFile file(path, 0640);
+    file.write("new");
+    EXPECT_EQ(read_file(path), "old");
+  }
+  EXPECT_EQ(read_file(path), "old");
+  AtomicFile file(path, 0640);
+  file.write("new");
+  file.commit();
+  EXPECT_EQ(read_file(path), "new");
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 0640U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory.path()), {}), 1);
+}
+
+TEST(AtomicFileTest, a_symbolic_link_stays_one) {
+  const TemporaryDirectory directory("re-test");
+  write_file_atomic(directory.path() / "real", "old");
+  fs::create_symlink("real", directory.path() / "link");
+  write_file_atomic(directory.path() / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(directory.path() / "link"));
+  EXPECT_EQ(read_file(directory.path() / "real"), "new");
+}
+
+TEST(PrivateDirectoryTest, one_that_others_can_write_is_refused) {
+  const TemporaryDirectory directory("re-test");
+  const fs::path path = directory.path() / "a/b";
+  ensure_private_directory(path);
+  ensure_private_directory(path);
+  ::chmod(path.c_str(), 0777);
+  EXPECT_THROW(ensure_private_directory(path), re::Error);
+  fs::create_symlink(directory.path(), directory.path() / "link");
+  EXPECT_THROW(ensure_private_directory(directory.path() / "link"), re::Error);
+}
+
+TEST(FileLockTest, is_exclusive) {
+  const TemporaryDirectory directory("re-test");
+  const auto first = FileLock::attempt(directory.path() / "lock");
+  EXPECT_TRUE(first.has_value());
+  EXPECT_FALSE(FileLock::attempt(directory.path() / "lock").has_value());
+}
+
+TEST(PathsTest, follow_the_base_directory_standard) {
+  const auto paths = user_paths([](std::string_view name) -> std::optional<std::string> {
+    if (name == "HOME") return "/home/ann";
+    if (name == "XDG_STATE_HOME") return "/state";
+    if (name == "XDG_CACHE_HOME") return "relative";
+    return std::nullopt;
+  });
+  EXPECT_EQ(paths.config, "/home/ann/.config/re");
+  EXPECT_EQ(paths.state, "/state/re");
+  EXPECT_EQ(paths.cache, "/home/ann/.cache/re");
+}
+
+TEST(SecretTest, holds_moves_and_ends_in_nul) {
+  Secret secret("hunter2");
+  const Secret moved = std::move(secret);
+  EXPECT_EQ(moved.reveal(), "hunter2");
+  EXPECT_EQ(*(moved.reveal().data() + moved.reveal().size()), '\0');
+  EXPECT_TRUE(Secret().is_empty());
+}
+
+TEST(RandomTest, ids_differ) {
+  const SystemClock clock;
+  EXPECT_NE(make_job_id(clock), make_job_id(clock));
+  EXPECT_EQ(random_hex(16).size(), 32U);
+}
+
+}  // namespace
