@@ -1,0 +1,48 @@
+// The decision whether a server's key may be trusted, by OpenSSH's known_hosts rules (sshd(8), "SSH_KNOWN_HOSTS FILE
+// FORMAT"; ssh_config(5), StrictHostKeyChecking). Never more permissive than `ssh -o StrictHostKeyChecking=yes`.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "re/transport/target.hpp"
+
+namespace re::transport {
+
+/// A server's public key as it came in the key exchange.
+struct HostKey {
+  std::string type;  ///< "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa", …: the key's own type, not the signature's
+  std::string blob;  ///< RFC 4253 section 6.6 wire format
+};
+
+/// "SHA256:" and unpadded base64, as ssh-keygen -l prints it.
+std::string fingerprint(const HostKey& key);
+
+struct HostKeyPolicy {
+  std::string host;  ///< what known_hosts is searched for: HostKeyAlias, else the host name as the user gave it, resolved
+                     ///< by the configuration's HostName; matched in lower case
+  unsigned short port = 22;                              ///< other than 22 is searched as "[host]:port"
+  std::vector<std::filesystem::path> user_files;         ///< the first is the one a new key is added to
+  std::vector<std::filesystem::path> global_files;
+  UnknownHost unknown_host = UnknownHost::ask;
+};
+
+class HostKeyChecker {
+ public:
+  /// Reads the files (a missing one is empty; an unreadable one is Error (host_key)). Blocking, short.
+  explicit HostKeyChecker(HostKeyPolicy policy);
+  /// The types of the plain keys known for this host, in the files' order, without duplicates: a client asks the server
+  /// for these first, so that a known host is not taken for one with another key type.
+  [[nodiscard]] std::vector<std::string> known_types() const;
+  /// Returns when the key may be used; may ask, may add it to the first user file. Throws Error (host_key) otherwise,
+  /// naming the file and line of a changed or revoked key and the command that removes it (ssh-keygen -R).
+  void check(const HostKey& key, Prompter& prompter, Progress& progress) const;
+
+ private:
+  struct Entry;
+  HostKeyPolicy m_policy;
+  std::vector<Entry> m_entries;
+};
+
+}  // namespace re::transport
