@@ -70,8 +70,10 @@ std::optional<std::string> from_base64(std::string_view text) {
       if (!value) return std::nullopt;
       group |= *value << (18U - 6U * digit);
     }
-    if ((padding == 1 && (group & 0xffU) != 0) || (padding == 2 && (group & 0xffffU) != 0)) return std::nullopt;
-    for (unsigned byte = 0; byte < 3 - padding; ++byte) bytes += static_cast<char>(group >> (16U - 8U * byte) & 0xffU);
+    if ((padding == 1 && (group & 0xffU) != 0) || (padding == 2 && (group & 0xffffU) != 0))
+      return std::nullopt;
+    for (unsigned byte = 0; byte < 3 - padding; ++byte)
+      bytes += static_cast<char>(group >> (16U - 8U * byte) & 0xffU);
   }
   return bytes;
 }

@@ -11,11 +11,14 @@ constexpr std::size_t k_time_characters = 10;
 
 }  // namespace
 
-JobId JobId::make(std::chrono::system_clock::time_point now, const std::array<unsigned char, k_random_bytes>& random) {
-  const auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+JobId JobId::make(std::chrono::system_clock::time_point now,
+                  const std::array<unsigned char, k_random_bytes>& random) {
+  const auto since_epoch =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   const auto time = static_cast<std::uint64_t>(since_epoch) & 0xffff'ffff'ffffULL;
   std::string text;
-  for (std::size_t i = 0; i < k_time_characters; ++i) text += k_alphabet[time >> (5 * (k_time_characters - 1 - i)) & 31U];
+  for (std::size_t i = 0; i < k_time_characters; ++i)
+    text += k_alphabet[time >> (5 * (k_time_characters - 1 - i)) & 31U];
   std::uint32_t bits = 0;
   unsigned held = 0;
   for (const unsigned char byte : random) {

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::string_view k_blanks = " \t\r\n\v\f";
 
-char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter; }
+char lower(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
 
 // Optimal string alignment distance: insert, delete, replace, swap neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -47,7 +49,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 std::vector<std::string_view> split_words(std::string_view text) {
   std::vector<std::string_view> words;
-  for (auto at = text.find_first_not_of(" \t"); at != std::string_view::npos; at = text.find_first_not_of(" \t")) {
+  for (auto at = text.find_first_not_of(" \t"); at != std::string_view::npos;
+       at = text.find_first_not_of(" \t")) {
     text.remove_prefix(at);
     words.push_back(text.substr(0, text.find_first_of(" \t")));
     text.remove_prefix(words.back().size());

@@ -49,7 +49,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     const auto unit_end = text.find_first_of("0123456789");
     const auto unit = unit_of(text.substr(0, unit_end));
     std::int64_t part = 0;
-    if (!unit || __builtin_mul_overflow(*number, *unit, &part) || __builtin_add_overflow(total, part, &total)) {
+    if (!unit || __builtin_mul_overflow(*number, *unit, &part) ||
+        __builtin_add_overflow(total, part, &total)) {
       return std::nullopt;
     }
     text = unit_end == std::string_view::npos ? std::string_view() : text.substr(unit_end);
@@ -63,7 +64,8 @@ std::string format_elapsed(std::chrono::seconds elapsed) {
   const long long hours = total / 3'600 % 24;
   std::array<char, 48> text{};
   if (days > 0) {
-    std::snprintf(text.data(), text.size(), "%lld-%02lld:%02lld:%02lld", days, hours, total / 60 % 60, total % 60);
+    std::snprintf(text.data(), text.size(), "%lld-%02lld:%02lld:%02lld", days, hours, total / 60 % 60,
+                  total % 60);
   } else if (hours > 0) {
     std::snprintf(text.data(), text.size(), "%lld:%02lld:%02lld", hours, total / 60 % 60, total % 60);
   } else {
@@ -77,9 +79,11 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   std::string_view unit = text.substr(number.size());
   std::uint64_t factor = 1;
   if (!unit.empty() && unit != "B") {
-    const auto power = k_size_units.find(unit.front() >= 'a' ? static_cast<char>(unit.front() - 'a' + 'A') : unit.front());
+    const auto power =
+        k_size_units.find(unit.front() >= 'a' ? static_cast<char>(unit.front() - 'a' + 'A') : unit.front());
     const auto rest = unit.substr(1);
-    if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB")) return std::nullopt;
+    if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB"))
+      return std::nullopt;
     factor = std::uint64_t{1} << (10 * (power + 1));
   }
   const auto value = parse_number<double>(number);

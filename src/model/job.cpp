@@ -7,12 +7,15 @@ namespace re::model {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> k_state_names = {"intent",    "unknown", "committed", "running",  "unsupervised",
-                                                            "leftovers", "done",    "lost",      "rebooted", "incomplete"};
+constexpr std::array<std::string_view, 10> k_state_names = {
+    "intent",    "unknown", "committed", "running",  "unsupervised",
+    "leftovers", "done",    "lost",      "rebooted", "incomplete"};
 
 }  // namespace
 
-std::string_view to_string(JobState state) { return k_state_names.at(static_cast<std::size_t>(state)); }
+std::string_view to_string(JobState state) {
+  return k_state_names.at(static_cast<std::size_t>(state));
+}
 
 std::optional<JobState> parse_job_state(std::string_view text) {
   const auto* const found = std::find(k_state_names.begin(), k_state_names.end(), text);

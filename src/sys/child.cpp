@@ -57,7 +57,8 @@ Prepared prepare(const SpawnOptions& options) {
   }
   for (const auto& [name, value] : options.environment) prepared.variables.push_back(name + "=" + value);
   for (auto& variable : prepared.variables) prepared.environment.push_back(variable.data());
-  for (const auto& argument : options.arguments) prepared.arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const auto& argument : options.arguments)
+    prepared.arguments.push_back(const_cast<char*>(argument.c_str()));
   prepared.arguments.push_back(nullptr);
   prepared.environment.push_back(nullptr);
   return prepared;
@@ -149,7 +150,8 @@ std::optional<ExitStatus> Child::poll() {
 
 Async<ExitStatus> Child::wait_async() {
   if (!m_status) {
-    asio::posix::stream_descriptor ended(co_await asio::this_coro::executor, duplicate(m_pidfd.get()).release());
+    asio::posix::stream_descriptor ended(co_await asio::this_coro::executor,
+                                         duplicate(m_pidfd.get()).release());
     co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
   }
   co_return wait();
@@ -200,7 +202,8 @@ std::string signal_name(int signal) {
 }
 
 std::optional<int> signal_number(std::string_view name) {
-  if (const auto number = parse_number<int>(name)) return *number > 0 && *number < NSIG ? number : std::nullopt;
+  if (const auto number = parse_number<int>(name))
+    return *number > 0 && *number < NSIG ? number : std::nullopt;
   if (name.starts_with("SIG")) name.remove_prefix(3);
   for (int signal = 1; signal < NSIG; ++signal) {
     const char* known = ::sigabbrev_np(signal);

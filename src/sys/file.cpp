@@ -26,7 +26,7 @@ Fd open_file(const fs::path& path, int flags, unsigned mode) {
 std::string read_file(const fs::path& path, std::size_t limit) {
   const Fd fd = open_file(path, O_RDONLY);
   std::string content;
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) == 0 && status.st_size > 0) {
     content.reserve(std::min(limit, static_cast<std::size_t>(status.st_size)));
   }
@@ -56,7 +56,8 @@ namespace {
 
 fs::path resolve_links(const fs::path& path) {
   std::error_code error;
-  fs::path target = fs::is_symlink(fs::symlink_status(path, error)) ? fs::weakly_canonical(path, error) : path;
+  fs::path target =
+      fs::is_symlink(fs::symlink_status(path, error)) ? fs::weakly_canonical(path, error) : path;
   return error ? path : target;
 }
 
@@ -100,20 +101,23 @@ void ensure_private_directory(const fs::path& path) {
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
   if (error) throw errno_error("make " + path.parent_path().string(), error.value());
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw errno_error("make " + path.string(), errno);
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) throw errno_error("look at " + path.string(), errno);
-  if (!S_ISDIR(status.st_mode)) throw Error(ErrorKind::config, path.string() + " is not a directory", "move it away");
+  if (!S_ISDIR(status.st_mode))
+    throw Error(ErrorKind::config, path.string() + " is not a directory", "move it away");
   if (status.st_uid != ::geteuid()) {
     throw Error(ErrorKind::config, path.string() + " belongs to another user", "move it away");
   }
   if ((status.st_mode & 022U) != 0) {
-    throw Error(ErrorKind::config, path.string() + " can be written by others", "chmod go-w " + path.string());
+    throw Error(ErrorKind::config, path.string() + " can be written by others",
+                "chmod go-w " + path.string());
   }
 }
 
 TemporaryDirectory::TemporaryDirectory(std::string_view prefix) {
   const char* base = std::getenv("TMPDIR");
-  std::string name = fs::path(base != nullptr && *base != '\0' ? base : "/tmp") / (std::string(prefix) + ".XXXXXX");
+  std::string name =
+      fs::path(base != nullptr && *base != '\0' ? base : "/tmp") / (std::string(prefix) + ".XXXXXX");
   if (::mkdtemp(name.data()) == nullptr) throw errno_error("make a directory like " + name, errno);
   m_path = name;
 }

@@ -30,7 +30,8 @@ UserPaths user_paths(const Environment& environment) {
     paths.home = entry->pw_dir;
   }
   const auto place = [&](std::string_view variable, const fs::path& fallback) {
-    const fs::path base = environment(variable).value_or("");  // a relative path is to be ignored, says the standard
+    const fs::path base =
+        environment(variable).value_or("");  // a relative path is to be ignored, says the standard
     return base.is_absolute() ? base / "re" : fallback;
   };
   paths.config = place("XDG_CONFIG_HOME", paths.home / ".config/re");
@@ -50,7 +51,9 @@ std::optional<fs::path> find_program(std::string_view name, const Environment& e
   return std::nullopt;
 }
 
-fs::path own_executable() { return fs::read_symlink("/proc/self/exe"); }
+fs::path own_executable() {
+  return fs::read_symlink("/proc/self/exe");
+}
 
 std::string user_name() {
   const passwd* entry = ::getpwuid(::geteuid());

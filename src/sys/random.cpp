@@ -34,6 +34,8 @@ JobId make_job_id(const Clock& clock) {
   return JobId::make(clock.now(), random);
 }
 
-std::chrono::system_clock::time_point SystemClock::now() const { return std::chrono::system_clock::now(); }
+std::chrono::system_clock::time_point SystemClock::now() const {
+  return std::chrono::system_clock::now();
+}
 
 }  // namespace re::sys

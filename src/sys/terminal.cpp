@@ -15,8 +15,8 @@ namespace re::sys {
 
 namespace {
 
-// What restore_terminal() gives back. Written before the flag is set and read after it was seen: a signal handler
-// may run between any two instructions.
+// What restore_terminal() gives back. Written before the flag is set and read after it was seen: a signal
+// handler may run between any two instructions.
 int g_saved_fd = -1;
 termios g_saved_mode{};
 std::atomic<bool> g_is_saved{false};
@@ -69,7 +69,9 @@ constexpr std::size_t k_longest_answer = 1023;  // readpassphrase(3)'s and OpenS
 
 }  // namespace
 
-bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1;
+}
 
 std::optional<WindowSize> window_size(int fd) {
   winsize size{};
@@ -90,7 +92,9 @@ RawMode::RawMode(int fd) {
   if (::tcsetattr(fd, TCSADRAIN, &mode) != 0) throw errno_error("set the terminal's mode", errno);
 }
 
-RawMode::~RawMode() { restore_terminal(); }
+RawMode::~RawMode() {
+  restore_terminal();
+}
 
 void restore_terminal() noexcept {
   if (!g_is_saved.exchange(false)) return;

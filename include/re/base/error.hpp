@@ -42,7 +42,8 @@ class Error : public std::exception {
   [[nodiscard]] const std::vector<std::string>& contexts() const { return m_contexts; }
   [[nodiscard]] const char* what() const noexcept override { return m_what.c_str(); }
 
-  /// Adds an outer context such as "cannot start job 17 on gpu1" and returns *this, for `throw e.within("…")`.
+  /// Adds an outer context such as "cannot start job 17 on gpu1" and returns *this, for `throw
+  /// e.within("…")`.
   Error& within(std::string context);
 
  private:

@@ -1,5 +1,6 @@
-// The identity of a job: 48 bits of time and 80 random bits, as a ULID spells them (26 characters of Crockford's
-// base 32, here in lower case; https://github.com/ulid/spec). It sorts by time and is a safe file name.
+// The identity of a job: 48 bits of time and 80 random bits, as a ULID spells them (26 characters of
+// Crockford's base 32, here in lower case; https://github.com/ulid/spec). It sorts by time and is a safe file
+// name.
 #pragma once
 
 #include <array>
@@ -18,7 +19,8 @@ class JobId {
   static constexpr std::size_t k_random_bytes = 10;
 
   /// \param random ten bytes from the system's random source
-  static JobId make(std::chrono::system_clock::time_point now, const std::array<unsigned char, k_random_bytes>& random);
+  static JobId make(std::chrono::system_clock::time_point now,
+                    const std::array<unsigned char, k_random_bytes>& random);
   /// The 26 characters in either case, or nothing.
   static std::optional<JobId> parse(std::string_view text);
 

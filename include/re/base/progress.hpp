@@ -6,7 +6,8 @@
 
 namespace re {
 
-/// Calls come from the one thread of the program; an implementation must not throw and must not block for long.
+/// Calls come from the one thread of the program; an implementation must not throw and must not block for
+/// long.
 class Progress {
  public:
   virtual ~Progress() = default;

@@ -7,11 +7,14 @@
 
 namespace re {
 
-/// Holds a T or an Error. `r.value()` throws the Error; `r.has_value()`, `*r`, `r.error()` as in boost::system::result.
+/// Holds a T or an Error. `r.value()` throws the Error; `r.has_value()`, `*r`, `r.error()` as in
+/// boost::system::result.
 template <class T>
 using Result = boost::system::result<T, Error>;
 
 /// Found by argument-dependent lookup when value() is asked of a failed Result.
-[[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) { throw error; }
+[[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) {
+  throw error;
+}
 
 }  // namespace re

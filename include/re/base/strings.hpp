@@ -15,7 +15,8 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// Cuts at runs of blanks and tabs; no empty parts.
 std::vector<std::string_view> split_words(std::string_view text);
-/// The lines of a text without their '\n' (and a '\r' before it); a last line without '\n' counts, an empty one does not.
+/// The lines of a text without their '\n' (and a '\r' before it); a last line without '\n' counts, an empty
+/// one does not.
 std::vector<std::string_view> split_lines(std::string_view text);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string to_lower(std::string_view text);
@@ -30,7 +31,8 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
-/// The candidate nearest to a mistyped word (Damerau-Levenshtein), or nothing when none is near enough to be meant.
+/// The candidate nearest to a mistyped word (Damerau-Levenshtein), or nothing when none is near enough to be
+/// meant.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 /// "did you mean X?" or "": the one spelling of a suggestion, fit to be an Error's hint.

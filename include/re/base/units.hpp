@@ -9,7 +9,8 @@
 
 namespace re {
 
-/// "90", "90s", "10min", "1h30m", "2d", "250ms"; a bare number is seconds. Nothing on a sign, blanks or overflow.
+/// "90", "90s", "10min", "1h30m", "2d", "250ms"; a bare number is seconds. Nothing on a sign, blanks or
+/// overflow.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// "0:07", "12:34", "3:25:00", "2-03:25:00" ([D-]H:MM:SS as Slurm prints elapsed time).
 std::string format_elapsed(std::chrono::seconds elapsed);

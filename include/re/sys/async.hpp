@@ -1,5 +1,5 @@
-// The one coroutine type. Only a forward declaration, so that public headers stay light: a .cpp that defines or awaits
-// a coroutine includes <boost/asio/awaitable.hpp> and what it needs of Asio.
+// The one coroutine type. Only a forward declaration, so that public headers stay light: a .cpp that defines
+// or awaits a coroutine includes <boost/asio/awaitable.hpp> and what it needs of Asio.
 #pragma once
 
 namespace boost::asio {
@@ -11,8 +11,8 @@ class awaitable;
 
 namespace re {
 
-/// A Boost.Asio coroutine: runs on the program's one io_context, one thread. It starts when it is awaited; it reports
-/// failure by throwing re::Error.
+/// A Boost.Asio coroutine: runs on the program's one io_context, one thread. It starts when it is awaited; it
+/// reports failure by throwing re::Error.
 template <class T>
 using Async = boost::asio::awaitable<T, boost::asio::any_io_executor>;
 

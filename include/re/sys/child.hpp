@@ -26,12 +26,12 @@ struct ExitStatus {
 enum class Session { inherit, own };
 
 struct SpawnOptions {
-  std::vector<std::string> arguments;  ///< [0] is looked up in PATH
+  std::vector<std::string> arguments;                            ///< [0] is looked up in PATH
   std::vector<std::pair<std::string, std::string>> environment;  ///< set over our own environment
   std::optional<std::string> directory;
-  int input = 0;   ///< what becomes its descriptor 0; -1 is /dev/null
-  int output = 1;  ///< and 1
-  int error = 2;   ///< and 2
+  int input = 0;               ///< what becomes its descriptor 0; -1 is /dev/null
+  int output = 1;              ///< and 1
+  int error = 2;               ///< and 2
   std::vector<int> inherited;  ///< further descriptors that stay open under their own number
   Session session = Session::inherit;
   std::optional<int> controlling_terminal;  ///< with Session::own: this pty slave becomes its terminal

@@ -1,4 +1,5 @@
-// Named failpoints (test builds only): RE_FAULT=step:n:kill|eio|enospc|hang acts at the n-th passage of `step`.
+// Named failpoints (test builds only): RE_FAULT=step:n:kill|eio|enospc|hang acts at the n-th passage of
+// `step`.
 #pragma once
 
 namespace re::sys {

@@ -40,8 +40,12 @@ Pipe make_pipe();
 std::pair<Fd, Fd> make_socket_pair();
 /// A new descriptor of the same file, close-on-exec. Throws Error (io).
 Fd duplicate(int fd);
-/// Writes all of it, blocking; waits where the descriptor is non-blocking. Throws Error (io); a closed pipe is EPIPE.
+/// Writes all of it, blocking; waits where the descriptor is non-blocking. Throws Error (io); a closed pipe
+/// is EPIPE.
 void write_all(int fd, std::string_view data);
+/// Writing to a pipe without a reader becomes EPIPE instead of a deadly signal, for the whole process;
+/// children get the default back. Idempotent.
+void ignore_broken_pipes();
 void set_nonblocking(int fd);
 /// Lets the descriptor survive exec (clears FD_CLOEXEC).
 void set_inheritable(int fd);

@@ -19,8 +19,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit = std
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 
 /// A file that appears whole or not at all: written beside its place, synced, renamed by commit().
-/// Without commit() the temporary file is removed and the old content stays. A symbolic link at `path` is followed:
-/// the file it points to is replaced, the link stays.
+/// Without commit() the temporary file is removed and the old content stays. A symbolic link at `path` is
+/// followed: the file it points to is replaced, the link stays.
 class AtomicFile {
  public:
   /// Throws Error (io). The file gets exactly `mode`, whatever the umask.
@@ -30,7 +30,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view data);
-  /// Syncs the file, renames it over `path`, syncs the directory. Throws Error (io); then the old content stands.
+  /// Syncs the file, renames it over `path`, syncs the directory. Throws Error (io); then the old content
+  /// stands.
   void commit();
 
  private:
@@ -42,8 +43,8 @@ class AtomicFile {
 /// write + commit in one.
 void write_file_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0600);
 
-/// Makes the directory (and its parents) with mode 0700 if it is missing. Throws Error (config) when what is there is
-/// not a directory, not ours, or open to others for writing.
+/// Makes the directory (and its parents) with mode 0700 if it is missing. Throws Error (config) when what is
+/// there is not a directory, not ours, or open to others for writing.
 void ensure_private_directory(const std::filesystem::path& path);
 
 /// A directory that is removed with all in it when this goes.

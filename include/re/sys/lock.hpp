@@ -7,7 +7,8 @@
 
 namespace re::sys {
 
-/// An exclusive flock(2) on a file, held while this lives. The file is made if it is missing (0600) and stays.
+/// An exclusive flock(2) on a file, held while this lives. The file is made if it is missing (0600) and
+/// stays.
 class FileLock {
  public:
   /// Blocks until the lock is ours. Throws Error (io).

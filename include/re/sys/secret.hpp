@@ -6,8 +6,9 @@
 
 namespace re::sys {
 
-/// A password or passphrase: kept in pages of its own that are locked, left out of core files (MADV_DONTDUMP) and
-/// not inherited by children (MADV_WIPEONFORK), and wiped when it goes. Moves, does not copy; it is never logged.
+/// A password or passphrase: kept in pages of its own that are locked, left out of core files (MADV_DONTDUMP)
+/// and not inherited by children (MADV_WIPEONFORK), and wiped when it goes. Moves, does not copy; it is never
+/// logged.
 class Secret {
  public:
   Secret() = default;

@@ -1,5 +1,5 @@
-// The contract every transport keeps (local, ssh2, openssh; later the connection master's client). One contract suite,
-// tests/unit/transport/contract_test.cpp, runs over all of them.
+// The contract every transport keeps (local, ssh2, openssh; later the connection master's client). One
+// contract suite, tests/unit/transport/contract_test.cpp, runs over all of them.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,8 @@ struct PtyRequest {
 };
 
 struct ExecRequest {
-  /// Given to the user's login shell as it is; must therefore be a constant that every login shell reads alike
+  /// Given to the user's login shell as it is; must therefore be a constant that every login shell reads
+  /// alike
   /// ("exec /bin/sh -s").
   std::string command;
   std::optional<PtyRequest> pty;
@@ -35,27 +36,29 @@ struct ExecRequest {
 
 /// One remote process (or one forwarded TCP stream: then output only, and wait() gives code 0).
 ///
-/// All calls on one channel come from one thread. One read() and one write() may be in flight at the same time; not
-/// two of either. Awaiting is cancelled by Asio's cancellation signals (total): the operation is then without effect
-/// for the caller and the channel must only be closed.
-/// Every call throws Error (unreachable) when the connection is lost.
+/// All calls on one channel come from one thread. One read() and one write() may be in flight at the same
+/// time; not two of either. Awaiting is cancelled by Asio's cancellation signals (total): the operation is
+/// then without effect for the caller and the channel must only be closed. Every call throws Error
+/// (unreachable) when the connection is lost.
 class Channel {
  public:
   virtual ~Channel() = default;
 
-  /// The next output, in order within each stream, at most 64 KiB. Applies back-pressure: what is not read is not
-  /// taken from the peer beyond a bounded window.
+  /// The next output, in order within each stream, at most 64 KiB. Applies back-pressure: what is not read is
+  /// not taken from the peer beyond a bounded window.
   virtual Async<Chunk> read() = 0;
-  /// Sends all of it to the process's input; waits while the peer's window is full. When the process has closed its
-  /// input the data is dropped.
+  /// Sends all of it to the process's input; waits while the peer's window is full. When the process has
+  /// closed its input the data is dropped.
   virtual Async<void> write(std::string_view data) = 0;
   /// End of file on the process's input. Idempotent.
   virtual Async<void> close_input() = 0;
   /// The terminal's new size; without a pty nothing.
   virtual Async<void> resize(sys::WindowSize size) = 0;
-  /// How the process ended; reads and drops what output is left. A code the peer did not report is Error (unreachable).
+  /// How the process ended; reads and drops what output is left. A code the peer did not report is Error
+  /// (unreachable).
   virtual Async<sys::ExitStatus> wait() = 0;
-  /// Gives the channel up. The remote process is not killed; it sees its pipes closed. Idempotent, never throws.
+  /// Gives the channel up. The remote process is not killed; it sees its pipes closed. Idempotent, never
+  /// throws.
   virtual Async<void> close() = 0;
 };
 
@@ -71,8 +74,8 @@ class Connection {
  public:
   virtual ~Connection() = default;
 
-  /// Starts a command. Throws Error: unreachable (lost, or no channel within the connect timeout), remote (the server
-  /// refused the channel or the pty).
+  /// Starts a command. Throws Error: unreachable (lost, or no channel within the connect timeout), remote
+  /// (the server refused the channel or the pty).
   virtual Async<std::unique_ptr<Channel>> exec(ExecRequest request) = 0;
   /// A TCP stream from the host to host:port as the remote side sees it (direct-tcpip, RFC 4254 section 7.2).
   virtual Async<std::unique_ptr<Channel>> open_forward(std::string host, unsigned short port) = 0;

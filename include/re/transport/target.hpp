@@ -34,7 +34,8 @@ struct Target {
   std::string user;
   std::optional<unsigned short> port;
   std::vector<std::filesystem::path> identity_files;
-  std::optional<std::chrono::milliseconds> connect_timeout;  ///< for TCP, key exchange and authentication together
+  std::optional<std::chrono::milliseconds>
+      connect_timeout;  ///< for TCP, key exchange and authentication together
   Kind kind = Kind::automatic;
   UnknownHost unknown_host = UnknownHost::ask;
   std::optional<std::filesystem::path> ssh_config;  ///< in place of the user's and the system's (`ssh -F`)
@@ -46,8 +47,8 @@ struct Target {
 class Prompter {
  public:
   virtual ~Prompter() = default;
-  /// A password, a passphrase or a one-time code; the prompt is shown as the server words it (sanitised by the
-  /// implementation).
+  /// A password, a passphrase or a one-time code; the prompt is shown as the server words it (sanitised by
+  /// the implementation).
   virtual sys::Secret secret(std::string_view prompt) = 0;
   /// A keyboard-interactive prompt that may be echoed.
   virtual std::string visible(std::string_view prompt) = 0;
@@ -65,9 +66,9 @@ struct ConnectContext {
   std::filesystem::path runtime_directory;  ///< for sockets; 0700
 };
 
-/// Connects and authenticates by the target's kind; `automatic` tries ssh2 and falls back to openssh where libssh2
-/// cannot (a reason of kind `unsupported`), says so once through progress, and remembers it for the host.
-/// Throws Error: unreachable, timeout, auth, host_key, config.
+/// Connects and authenticates by the target's kind; `automatic` tries ssh2 and falls back to openssh where
+/// libssh2 cannot (a reason of kind `unsupported`), says so once through progress, and remembers it for the
+/// host. Throws Error: unreachable, timeout, auth, host_key, config.
 Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context);
 
 }  // namespace re::transport

@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 TEST(ErrorTest, says_context_message_and_hint_in_one_line) {
   re::Error error(re::ErrorKind::remote, "tmux not found", "install it or drop --tmux");
   error.within("cannot start job 17 on gpu1").within("sweep 3");
-  EXPECT_STREQ(error.what(), "sweep 3: cannot start job 17 on gpu1: tmux not found; install it or drop --tmux");
+  EXPECT_STREQ(error.what(),
+               "sweep 3: cannot start job 17 on gpu1: tmux not found; install it or drop --tmux");
 }
 
 TEST(ResultTest, value_of_a_failed_result_throws_its_error) {
@@ -57,7 +58,8 @@ TEST(EncodingTest, base64_is_read_back_and_garbage_is_refused) {
     EXPECT_EQ(re::from_hex(re::to_hex(bytes)), bytes);
   }
   EXPECT_EQ(re::to_base64("ab"), "YWI=");
-  for (const char* bad : {"YWI", "YW=I", "====", "YWJ=", "YW I"}) EXPECT_EQ(re::from_base64(bad), std::nullopt) << bad;
+  for (const char* bad : {"YWI", "YW=I", "====", "YWJ=", "YW I"})
+    EXPECT_EQ(re::from_base64(bad), std::nullopt) << bad;
 }
 
 TEST(ShellTest, quotes_only_what_needs_it) {
@@ -85,7 +87,8 @@ TEST(UnitsTest, sizes) {
   EXPECT_EQ(re::parse_size("512"), 512U);
   EXPECT_EQ(re::parse_size("1.5G"), 1'610'612'736U);
   EXPECT_EQ(re::parse_size("2TiB"), std::uint64_t{2} << 40U);
-  for (const char* bad : {"", "K", "1X", "-1", ".5", "1e400", "99999999P"}) EXPECT_EQ(re::parse_size(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "K", "1X", "-1", ".5", "1e400", "99999999P"})
+    EXPECT_EQ(re::parse_size(bad), std::nullopt) << bad;
   EXPECT_EQ(re::format_size(512), "512 B");
   EXPECT_EQ(re::format_size(1500), "1.46 KiB");
   EXPECT_EQ(re::format_size(10'737'418'240U), "10.0 GiB");
@@ -99,7 +102,8 @@ TEST(JobIdTest, sorts_by_time_and_is_read_back) {
   EXPECT_EQ(early.text().size(), re::JobId::k_length);
   EXPECT_EQ(re::JobId::parse(early.text()), early);
   EXPECT_EQ(early.time(), now);
-  for (const char* bad : {"", "../../etc/passwd", "zzzzzzzzzzzzzzzzzzzzzzzzzz", "01arz3ndektsv4rrffq69g5fau"}) {
+  for (const char* bad :
+       {"", "../../etc/passwd", "zzzzzzzzzzzzzzzzzzzzzzzzzz", "01arz3ndektsv4rrffq69g5fau"}) {
     EXPECT_EQ(re::JobId::parse(bad), std::nullopt) << bad;
   }
 }

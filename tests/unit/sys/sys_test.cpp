@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include "re/base/error.hpp"
@@ -85,7 +85,7 @@ TEST(AtomicFileTest, nothing_is_seen_before_commit_and_all_after) {
   file.write("new");
   file.commit();
   EXPECT_EQ(read_file(path), "new");
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0640U);
   EXPECT_EQ(std::distance(fs::directory_iterator(directory.path()), {}), 1);

@@ -1,0 +1,83 @@
+// A host as a place where scripts run. The one way in (ARCHITECTURE.md): the constant command `exec /bin/sh
+// -s`, with a script on its standard input that does nothing until its last byte has arrived.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "re/transport/connection.hpp"
+
+namespace re::remote {
+
+/// A call of one function of a shell library (an embedded .sh file).
+///
+/// The function is called with the arguments as they are (any bytes but NUL). It must return, not exit; while
+/// it runs $re_nonce is the call's nonce, and what it leaves in $re_trailer (one line) comes back beside its
+/// return code. Its standard input is the channel's: nothing is sent on it before the script was read whole.
+struct ScriptCall {
+  std::string_view library;  ///< must outlive the call
+  std::string function;
+  std::vector<std::string> arguments;
+};
+
+/// What is sent for a call. A prefix of it that lacks even one byte of the closing line has no effect.
+std::string render_script(const ScriptCall& call, std::string_view nonce);
+
+/// How a call ended.
+struct Outcome {
+  int code = 0;         ///< the function's return code
+  std::string trailer;  ///< $re_trailer
+};
+
+/// The whole of a short call.
+struct Answer {
+  Outcome outcome;
+  std::string output;  ///< stdout between the marks: login noise is not in it
+  std::string error;   ///< stderr after the mark
+};
+
+/// A call whose streams are used while it runs.
+class ScriptRun {
+ public:
+  virtual ~ScriptRun() = default;
+  /// The next output; `end` when the function has returned (or the connection's streams ended).
+  virtual Async<transport::Chunk> read() = 0;
+  virtual Async<void> write(std::string_view data) = 0;
+  virtual Async<void> close_input() = 0;
+  /// After read() said `end`. Throws Error (unreachable) when the function's end was not seen: the connection
+  /// broke.
+  [[nodiscard]] virtual Outcome outcome() const = 0;
+  /// Gives the call up: its channel is closed.
+  virtual Async<void> close() = 0;
+};
+
+class Host {
+ public:
+  /// \param name for messages: the instance's name or destination
+  Host(std::unique_ptr<transport::Connection> connection, std::string name);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return m_name; }
+  [[nodiscard]] transport::Connection& connection() { return *m_connection; }
+
+  /// Runs a call to its end; its answer is held in memory (at most k_answer_limit bytes, else Error
+  /// (protocol)). Throws Error: timeout after `deadline` (the channel is then closed), unreachable, protocol
+  /// (no mark came: not a POSIX shell, or a login script that never ends).
+  Async<Answer> run(ScriptCall call, std::chrono::milliseconds deadline);
+  /// Starts a call; returns when its first mark has come. Throws as run() does.
+  Async<std::unique_ptr<ScriptRun>> start(ScriptCall call, std::chrono::milliseconds deadline);
+
+  static constexpr std::size_t k_answer_limit = std::size_t{64} << 20U;
+
+ private:
+  std::unique_ptr<transport::Connection> m_connection;
+  std::string m_name;
+};
+
+}  // namespace re::remote

@@ -1,0 +1,21 @@
+#include "re/base/shell.hpp"
+#include "re/remote/host.hpp"
+
+namespace re::remote {
+
+// One brace group: the shell parses all of it before it runs any of it, so that a script cut anywhere is a
+// syntax error and nothing else. Both streams are marked, because login scripts write to both.
+std::string render_script(const ScriptCall& call, std::string_view nonce) {
+  std::string text = "{\nre_nonce=";
+  text += nonce;
+  text += "\nre_trailer=\n";
+  text += call.library;
+  text += "\nprintf '\\nRE1 %s BEGIN\\n' \"$re_nonce\" >&2\nprintf '\\nRE1 %s BEGIN\\n' \"$re_nonce\"\n";
+  text += call.function;
+  for (const auto& argument : call.arguments) text += " " + shell_quote(argument);
+  text += "\nset -- \"$re_nonce\" \"$?\" \"$re_trailer\"\n";
+  text += "printf '\\nRE1 %s END %s %s\\n' \"$@\" >&2\nprintf '\\nRE1 %s END %s %s\\n' \"$@\"\nexit 0\n}\n";
+  return text;
+}
+
+}  // namespace re::remote
