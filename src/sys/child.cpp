@@ -55,7 +55,8 @@ Prepared prepare(const SpawnOptions& options) {
                                       [&](const auto& entry) { return entry.first == name; });
     if (!replaced) prepared.variables.emplace_back(text);
   }
-  for (const auto& [name, value] : options.environment) prepared.variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment)
+    prepared.variables.push_back(std::string(name).append("=").append(value));
   for (auto& variable : prepared.variables) prepared.environment.push_back(variable.data());
   for (const auto& argument : options.arguments)
     prepared.arguments.push_back(const_cast<char*>(argument.c_str()));

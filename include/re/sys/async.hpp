@@ -2,12 +2,14 @@
 // or awaits a coroutine includes <boost/asio/awaitable.hpp> and what it needs of Asio.
 #pragma once
 
+// NOLINTBEGIN(readability-identifier-naming): the names are Boost's
 namespace boost::asio {
 class any_io_executor;
 class io_context;
 template <typename T, typename Executor>
 class awaitable;
 }  // namespace boost::asio
+// NOLINTEND(readability-identifier-naming)
 
 namespace re {
 
