@@ -73,6 +73,7 @@ constexpr std::array<Key<Project>, 5> k_project_keys = {{
 template <class Table>
 std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const auto& key : table) names.emplace_back(key.name);
   return names;
 }

@@ -45,12 +45,8 @@ std::string read_up_to(int fd, std::size_t limit, const std::string& shown) {
 
 }  // namespace
 
-WipedText::WipedText(WipedText&& other) noexcept : m_text(other.m_text) {
-  sys::wipe(other.m_text.data(), other.m_text.size());
-}
-
 WipedText::~WipedText() {
-  sys::wipe(m_text.data(), m_text.size());
+  if (m_text) sys::wipe(m_text->data(), m_text->size());
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,14 +15,16 @@ namespace re::config {
 class WipedText {
  public:
   WipedText() = default;
-  explicit WipedText(std::string text) : m_text(std::move(text)) {}
-  WipedText(WipedText&& other) noexcept;
+  explicit WipedText(std::string text) : m_text(std::make_unique<std::string>(std::move(text))) {}
+  WipedText(WipedText&&) noexcept = default;
   WipedText& operator=(WipedText&&) = delete;
   ~WipedText();
-  [[nodiscard]] std::string_view view() const { return m_text; }
+  [[nodiscard]] std::string_view view() const {
+    return m_text ? std::string_view(*m_text) : std::string_view();
+  }
 
  private:
-  std::string m_text;
+  std::unique_ptr<std::string> m_text;  // a moved string may leave a copy of short text behind
 };
 
 struct PrivateFile {

@@ -48,6 +48,7 @@ bool is_control(char letter) {
 template <class Table>
 std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const auto& row : table) names.emplace_back(row.name);
   return names;
 }
@@ -78,8 +79,9 @@ bool is_ipv6(std::string_view host) {
 }
 
 std::vector<std::string> parse_list(const RawValue& raw) {
+  const std::string text = parse_text(raw);
   std::vector<std::string> items;
-  for (const auto part : split(parse_text(raw), ',')) {
+  for (const auto part : split(text, ',')) {
     if (trim(part).empty()) raw.fail("has an empty item");
     items.emplace_back(trim(part));
   }
