@@ -1,0 +1,107 @@
+#include "jobs/registry_schema.hpp"
+
+#include <fcntl.h>
+
+#include <array>
+#include <chrono>
+#include <string_view>
+
+#include "re/sys/file.hpp"
+#include "re/sys/lock.hpp"
+
+namespace re::jobs {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// user_version N means that the first N of these were applied. A line is never changed once it was released;
+// tests/data/registry keeps a file of each version, and all must load for ever. Times are milliseconds since
+// the epoch; states are spelled as model::to_string() does.
+constexpr std::array<std::string_view, 2> k_migrations = {
+    "CREATE TABLE jobs ("
+    " id TEXT PRIMARY KEY NOT NULL, project_id TEXT NOT NULL, idx INTEGER NOT NULL, instance TEXT NOT NULL,"
+    " name TEXT NOT NULL, command TEXT NOT NULL, state TEXT NOT NULL, exit_code INTEGER, submitted INTEGER "
+    "NOT NULL,"
+    " started INTEGER, ended INTEGER, git_commit TEXT NOT NULL, snapshot TEXT NOT NULL,"
+    " UNIQUE (project_id, idx)) WITHOUT ROWID;",
+    "ALTER TABLE jobs ADD COLUMN project_name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE jobs ADD COLUMN project_path TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE jobs ADD COLUMN submitted_from TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX jobs_by_state ON jobs (state);",
+};
+constexpr auto k_version = static_cast<std::int64_t>(k_migrations.size());
+
+void migrate(const sqlite::Connection& connection, const fs::path& file) {
+  if (connection.number("PRAGMA user_version") == k_version) return;
+  sqlite::Transaction transaction(connection);
+  const auto version = connection.number("PRAGMA user_version");  // another process may have been first
+  if (version < 0) throw sqlite::Damaged(ErrorKind::io, "the registry has no sensible version");
+  if (version > k_version) {
+    throw Error(ErrorKind::unsupported, "the registry " + file.string() + " was written by a newer re",
+                "use that one, or move the file away: it is rebuilt from the hosts");
+  }
+  for (auto next = version; next < k_version; ++next) {
+    connection.execute(std::string(k_migrations.at(static_cast<std::size_t>(next))));
+  }
+  connection.execute("PRAGMA user_version = " + std::to_string(k_version));
+  transaction.commit();
+}
+
+// All of it is read: what is damaged must not be found later, in the middle of a launch.
+void require_sound(const sqlite::Connection& connection) {
+  sqlite::Statement check(connection, "PRAGMA integrity_check(1)");
+  const std::string verdict = check.step() ? check.text(0) : "no answer";
+  if (verdict != "ok") throw sqlite::Damaged(ErrorKind::io, "the registry is damaged: " + verdict);
+}
+
+// With a rollback journal, FULL leaves open whether the journal's removal, which is the commit, is on the
+// disk; EXTRA syncs the directory, too. No WAL: homes are on NFS as well.
+std::unique_ptr<sqlite::Connection> open_sound(const fs::path& file) {
+  sys::open_file(file, O_RDWR | O_CREAT, 0600);  // SQLite would take the umask's mode
+  auto connection = std::make_unique<sqlite::Connection>(file);
+  connection->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON");
+  require_sound(*connection);
+  migrate(*connection, file);
+  return connection;
+}
+
+std::string time_stamp(const Clock& clock) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch());
+  return std::to_string(seconds.count());
+}
+
+// The journal belongs to the damaged file: beside a new one it would be rolled back into that.
+fs::path move_aside(const fs::path& file, const Clock& clock) {
+  fs::path aside = file.string() + ".corrupt-" + time_stamp(clock);
+  for (int copy = 2; fs::exists(aside); ++copy) {
+    aside = file.string() + ".corrupt-" + time_stamp(clock) + "." + std::to_string(copy);
+  }
+  fs::rename(file, aside);
+  for (const char* suffix : {"-journal", "-wal", "-shm"}) {
+    const fs::path companion = file.string() + suffix;
+    if (fs::exists(companion)) fs::rename(companion, aside.string() + suffix);
+  }
+  return aside;
+}
+
+}  // namespace
+
+OpenedRegistry open_registry_file(const fs::path& file, const Clock& clock) {
+  if (const auto parent = file.parent_path(); !parent.empty()) sys::ensure_private_directory(parent);
+  try {
+    return {open_sound(file), {}};
+  } catch (const sqlite::Damaged&) {
+    // Another process may have found the same: only one moves the file, the other finds a sound one below.
+  }
+  const auto lock = sys::FileLock::wait(file.string() + ".lock");
+  try {
+    return {open_sound(file), {}};
+  } catch (const sqlite::Damaged& damage) {
+    const fs::path aside = move_aside(file, clock);
+    return {open_sound(file), "the registry of jobs was damaged and is now " + aside.string() +
+                                  "; a new one is rebuilt from the hosts (" + damage.message() + ")"};
+  }
+}
+
+}  // namespace re::jobs
