@@ -29,19 +29,26 @@ std::size_t find_any(std::string_view text, std::size_t at) {
   return text.size();
 }
 
-/// The first "import" at or after `at`, else text.size(). Two of its rarer letters are compared first (the
-/// generic SIMD search of W. Mula).
+#if defined(__SSE2__)
+/// A bit for each of the 16 places from `data` where "import" may stand: three of its letters fit.
+inline unsigned import_candidates(const char* data) {
+  const auto fits = [data](std::size_t offset, char letter) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + offset));
+    return _mm_cmpeq_epi8(block, _mm_set1_epi8(letter));
+  };
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_and_si128(_mm_and_si128(fits(1, 'm'), fits(2, 'p')), fits(5, 't'))));
+}
+#endif
+
+/// The first "import" at or after `at`, else text.size().
 inline std::size_t find_import(std::string_view text, std::size_t at) {
   static constexpr std::string_view k_word = "import";
 #if defined(__SSE2__)
-  const __m128i third = _mm_set1_epi8('p');
-  const __m128i sixth = _mm_set1_epi8('t');
-  for (; at + 16 + k_word.size() <= text.size(); at += 16) {
+  for (; at + 32 + k_word.size() <= text.size(); at += 32) {
     const char* data = text.data() + at;
-    const __m128i thirds = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 2));
-    const __m128i sixths = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 5));
-    const __m128i both = _mm_and_si128(_mm_cmpeq_epi8(thirds, third), _mm_cmpeq_epi8(sixths, sixth));
-    for (auto mask = static_cast<unsigned>(_mm_movemask_epi8(both)); mask != 0; mask &= mask - 1) {
+    auto mask = import_candidates(data) | (import_candidates(data + 16) << 16U);
+    for (; mask != 0; mask &= mask - 1) {
       const auto offset = static_cast<unsigned>(__builtin_ctz(mask));
       if (std::memcmp(data + offset, k_word.data(), k_word.size()) == 0) return at + offset;
     }

@@ -1,7 +1,11 @@
 #include "project/import_context.hpp"
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
+
+#include "project/byte_search.hpp"
 
 namespace re::project {
 
@@ -213,102 +217,150 @@ Statement next_statement(std::string_view text, PythonLexer& lexer, std::size_t 
   return statement;
 }
 
-// Finds top-level statements to start from, going backwards. These words begin a statement wherever they
-// stand first on a line outside strings: none of them can occur in an expression.
-class Anchors {
+// Says, going backwards line by line, whether an import can stand in a block of interest at all, and where a
+// reading forwards must then begin. Certain are only lines that begin, outside strings, with a word that no
+// expression holds: they are statements, and what is indented as far or further before them has ended.
+class Enclosure {
  public:
-  Anchors(std::string_view text, std::span<const Span> long_strings)
+  Enclosure(std::string_view text, std::span<const Span> long_strings)
       : m_text(text), m_long_strings(long_strings) {}
 
-  /// The last place at or before `at`, and not before the one found last, that surely begins a top-level
-  /// statement; 0 at first.
-  std::size_t before(std::size_t at);
-  /// Whether a word that can open a block of interest stands between the anchor and the place asked for last.
-  [[nodiscard]] bool is_interesting() const { return m_interesting; }
+  /// Whether a `try` or an `if …TYPE_CHECKING` may enclose the place. Places must be asked for in ascending
+  /// order.
+  bool may_matter(std::size_t at);
+  /// The last place at or before `at`, and not before `least`, that surely begins a top-level statement, else
+  /// `least`.
+  [[nodiscard]] std::size_t top_level_before(std::size_t at, std::size_t least) const;
 
  private:
-  [[nodiscard]] bool is_anchor(std::size_t line) const;
+  // A statement at `begin`, indented by `indent`, is known not to be enclosed by anything of interest.
+  struct Plain {
+    std::size_t begin;
+    std::size_t indent;
+  };
+  enum class Meaning { none, statement, of_interest };
+
+  [[nodiscard]] std::size_t line_before(std::size_t line) const;
+  [[nodiscard]] bool may_test_type_checking(std::size_t begin) const;
+  [[nodiscard]] Meaning meaning(std::size_t begin) const;
   [[nodiscard]] bool is_in_string(std::size_t at) const;
-  [[nodiscard]] bool has_keyword(std::size_t from, std::size_t to) const;
+  [[nodiscard]] bool is_continued(std::size_t line) const { return line >= 2 && m_text[line - 2] == '\\'; }
+  bool walk_back(std::size_t line, std::size_t level);
 
   std::string_view m_text;
   std::span<const Span> m_long_strings;
-  std::size_t m_anchor = 0;
-  std::size_t m_asked = 0;
-  bool m_interesting = false;
+  std::vector<Plain> m_plain;  // outer ones first
 };
 
-bool Anchors::is_in_string(std::size_t at) const {
+bool Enclosure::is_in_string(std::size_t at) const {
   const auto after = std::partition_point(m_long_strings.begin(), m_long_strings.end(),
                                           [&](const Span& span) { return span.begin < at; });
   return after != m_long_strings.begin() && at < std::prev(after)->end;
 }
 
-bool Anchors::is_anchor(std::size_t line) const {
-  static constexpr std::array<std::string_view, 5> k_words = {"def", "class", "try", "with", "while"};
-  const char first = m_text[line];
-  if (first != 'd' && first != 'c' && first != 't' && first != 'w') return false;
-  if (!is_any(word_at(m_text, line), k_words)) return false;
-  if (line >= 2 && m_text[line - 2] == '\\') return false;
-  return !is_in_string(line);
+std::size_t Enclosure::line_before(std::size_t line) const {
+  if (line < 2) return 0;
+  const void* newline = ::memrchr(m_text.data(), '\n', line - 1);
+  return newline == nullptr ? 0
+                            : static_cast<std::size_t>(static_cast<const char*>(newline) - m_text.data()) + 1;
 }
 
-bool Anchors::has_keyword(std::size_t from, std::size_t to) const {
-  const auto part = m_text.substr(from, to - from);
-  return part.find("TYPE_CHECKING") != std::string_view::npos || part.find("try") != std::string_view::npos;
+// An `if` or `elif` whose test is TYPE_CHECKING, or goes on where this line does not show it.
+bool Enclosure::may_test_type_checking(std::size_t begin) const {
+  const auto word = word_at(m_text, begin);
+  if (word != "if" && word != "elif") return false;
+  auto test = m_text.substr(begin + word.size(), find_any<'\n'>(m_text, begin) - begin - word.size());
+  while (!test.empty() && is_blank(test.front())) test.remove_prefix(1);
+  return test.starts_with('(') || test.ends_with('\\') ||
+         test.find("TYPE_CHECKING") != std::string_view::npos;
 }
 
-std::size_t Anchors::before(std::size_t at) {
-  for (std::size_t line = at + 1; line > m_asked;) {
-    const auto newline = line > 1 ? m_text.rfind('\n', line - 2) : std::string_view::npos;
-    line = newline == std::string_view::npos ? 0 : newline + 1;
-    if (line < m_asked || !is_anchor(line)) {
-      if (line == 0) break;
-      continue;
-    }
-    m_anchor = line;
-    m_interesting = false;
-    m_asked = line;
-    break;
+// What a line says by its first word, which is at `begin`.
+Enclosure::Meaning Enclosure::meaning(std::size_t begin) const {
+  static constexpr std::array<std::string_view, 7> k_statements = {"def",   "class",  "with", "while",
+                                                                   "raise", "return", "pass"};
+  switch (m_text[begin]) {
+    case 't':
+      return word_at(m_text, begin) == "try" ? Meaning::of_interest : Meaning::none;
+    case 'i':
+    case 'e':
+      return may_test_type_checking(begin) ? Meaning::of_interest : Meaning::none;
+    case 'd':
+    case 'c':
+    case 'w':
+    case 'r':
+    case 'p':
+      return is_any(word_at(m_text, begin), k_statements) ? Meaning::statement : Meaning::none;
+    default:
+      return Meaning::none;
   }
-  m_interesting = m_interesting || has_keyword(m_asked, at);
-  m_asked = at;
-  return m_anchor;
+}
+
+// Whether something of interest is found before `line` that is indented by less than `level`.
+bool Enclosure::walk_back(std::size_t line, std::size_t level) {
+  std::vector<Plain> passed;
+  while (line > 0 && level > 0) {
+    line = line_before(line);
+    while (!m_plain.empty() && m_plain.back().begin > line) m_plain.pop_back();
+    if (!m_plain.empty() && m_plain.back().begin == line && m_plain.back().indent <= level) break;
+    std::size_t begin = line;
+    while (begin < m_text.size() && m_text[begin] == ' ') ++begin;
+    const std::size_t indent = begin - line;
+    if (begin >= m_text.size()) continue;
+    if (is_blank(m_text[begin])) return true;  // tabs: let the exact reading decide
+    if (indent >= level) continue;
+    const Meaning found = meaning(begin);
+    if (found == Meaning::none || is_in_string(line)) continue;
+    if (found == Meaning::of_interest || is_continued(line)) return true;
+    level = indent;
+    passed.push_back({line, level});
+  }
+  m_plain.insert(m_plain.end(), passed.rbegin(), passed.rend());
+  return false;
+}
+
+bool Enclosure::may_matter(std::size_t at) {
+  const std::size_t line = line_before(at + 1);
+  std::size_t begin = line;
+  while (m_text[begin] == ' ') ++begin;
+  if (begin != at || is_continued(line)) return true;
+  return at != line && walk_back(line, at - line);
+}
+
+std::size_t Enclosure::top_level_before(std::size_t at, std::size_t least) const {
+  static constexpr std::array<std::string_view, 5> k_words = {"def", "class", "try", "with", "while"};
+  static constexpr std::string_view k_initials = "dctw";
+  for (std::size_t line = line_before(at + 1); line > least; line = line_before(line)) {
+    if (k_initials.find(m_text[line]) != std::string_view::npos && is_any(word_at(m_text, line), k_words) &&
+        !is_continued(line) && !is_in_string(line)) {
+      return line;
+    }
+  }
+  return least;
 }
 
 }  // namespace
 
 void resolve_contexts(std::string_view text, std::span<const Span> long_strings,
                       std::vector<FoundImport>& imports) {
-  Anchors anchors(text, long_strings);
+  Enclosure enclosure(text, long_strings);
   PythonLexer lexer(text);
   std::size_t read = 0;  // a top-level statement begins here
-  for (std::size_t next = 0; next < imports.size();) {
+  for (std::size_t next = 0; next < imports.size(); ++next) {
     const std::size_t at = imports[next].at;
-    if (at == 0 || text[at - 1] == '\n') {
-      const bool continued = at >= 2 && text[at - 2] == '\\';
-      if (!continued) {
-        ++next;
-        continue;
-      }
-    }
-    const std::size_t anchor = std::max(read, anchors.before(at));
-    if (!anchors.is_interesting()) {
-      ++next;
-      continue;
-    }
+    if (at < read || !enclosure.may_matter(at)) continue;
     Blocks blocks(text, lexer);
-    Statement statement = next_statement(text, lexer, anchor);
+    std::size_t index = next;
+    Statement statement = next_statement(text, lexer, enclosure.top_level_before(at, read));
     while (statement.begin < text.size()) {
       if (statement.indent == 0 && statement.begin > at && !blocks.is_clause(statement)) break;
       blocks.enter(statement);
-      for (; next < imports.size() && imports[next].at < statement.end; ++next)
-        blocks.apply(imports[next], next);
+      for (; index < imports.size() && imports[index].at < statement.end; ++index)
+        blocks.apply(imports[index], index);
       statement = next_statement(text, lexer, statement.end);
     }
     blocks.resolve(imports);
     read = statement.begin;
-    if (next < imports.size() && imports[next].at <= at) ++next;
   }
 }
 
