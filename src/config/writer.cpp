@@ -166,7 +166,7 @@ void write_sample(const fs::path& path, Overwrite overwrite) {
 
 std::string_view sample_text() {
   return R"(# Configuration of re. One "key = value" on a line; a comment has a line of its own, because '#' and ';' may be part
-# of a value. Quotes are literal. A '%' before another '%' or '(' is written "%%". See re.conf(5).
+# of a value. Quotes are literal. A '%' before another '%' or '(' is written "%%".
 
 [general]
 # What -i means when it is not given: an index, a name, user@host, or local (this machine).

@@ -122,7 +122,7 @@ Settings load_settings(const Sources& sources);
 struct Destination {
   std::string username;
   std::string host;
-  std::optional<unsigned short> port;
+  std::optional<unsigned short> port = {};
 };
 /// Throws Error (usage) where the text is none; a host or user name that could be an option or shell code is
 /// refused.
