@@ -1,0 +1,103 @@
+// Files to and from a host: the rsync of both sides, over our own connection.
+//
+// rsync's remote shell is `re` itself (remote_shell.hpp): one authentication serves, login noise cannot
+// disturb it, and no path is ever part of a command line: the far rsync is started in the directory that is
+// meant, and names travel in rsync's own protocol. So every byte but NUL is exact in every path.
+//
+// What is kept of a file: content, permissions, modification time, symbolic links as links. Not: owner,
+// group, devices. Interrupted files are kept in .re-partial/ beside their place and resumed by the next
+// transfer.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "re/base/progress.hpp"
+#include "re/remote/host.hpp"
+
+namespace re::remote {
+
+/// What to do with a named local file that does not exist.
+enum class Absent {
+  fail,    ///< Error (not_found) after the others were sent
+  remove,  ///< it is removed on the remote too: so are deletions sent, and never anything that was not named
+};
+
+enum class Preview {
+  no,
+  yes,  ///< nothing is changed on either side; TransferReport::changes says what would be
+};
+
+/// zlib or zstd, as both rsyncs can. Off unless asked for: most bytes are compressed already (models,
+/// images), and over 1 Gbit/s it only costs time.
+enum class Compression { off, on };
+
+struct TransferOptions {
+  Preview preview = Preview::no;
+  Compression compression = Compression::off;
+  std::chrono::seconds io_timeout{120};  ///< no byte for so long: Error (unreachable)
+  /// What serves as `re __rsh`: a program and its first arguments. Empty: this program and `__rsh`.
+  std::vector<std::string> remote_shell;
+};
+
+struct SyncRequest {
+  std::filesystem::path root;  ///< the local directory
+  /// Files, links and (empty) directories, relative to it, without "..". Their parents are made.
+  std::vector<std::string> paths;
+  /// Made when it is missing. Relative to the home directory; "~/x" too.
+  std::string remote_directory;
+  Absent absent = Absent::fail;
+};
+
+/// All counts in bytes or files.
+struct TransferReport {
+  std::uint64_t files_transferred = 0;
+  std::uint64_t total_size = 0;      ///< of all files that were looked at
+  std::uint64_t literal_bytes = 0;   ///< content that had to travel
+  std::uint64_t matched_bytes = 0;   ///< content that was found on the receiving side
+  std::uint64_t bytes_sent = 0;      ///< by this machine, with the protocol
+  std::uint64_t bytes_received = 0;  ///< by this machine, with the protocol
+  /// Preview only: rsync's itemized changes ("<f+++++++++ a.py", "*deleting   b.py"; rsync(1),
+  /// --itemize-changes). Unprintable bytes of names are \#ooo.
+  std::vector<std::string> changes;
+  /// Pull only: symbolic links that were left out because they point outside of what was pulled.
+  std::vector<std::string> skipped_links;
+};
+
+// All three report through `progress` and throw Error:
+//   not_found    the source does not exist; rsync is missing here or there (the hint says what to install)
+//   unsupported  a side's rsync is too old
+//   unreachable  the connection was lost, or nothing came for io_timeout
+//   protocol     the far side speaks no rsync, or sent names that were not asked for
+//   remote, io   the far or the local side failed: no space, no permission
+// When they are cancelled the rsync here is ended, the one there sees its connection closed, and what had
+// arrived is kept for resuming.
+
+/// Sends exactly the named files. Additive, but for Absent::remove.
+Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOptions options,
+                                 Progress& progress);
+
+/// Sends files and directories, by rsync's rules: "dir" arrives as a directory of that name, "dir/" as its
+/// contents. The destination (relative to the home directory) is a directory, made when it is missing, except
+/// for one file onto a name that ends in no '/' and is no directory: then it is the new name.
+/// \param sources relative to the working directory
+Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
+                           TransferOptions options, Progress& progress);
+
+/// Brings a file or directory, by the same rules. The far side is not trusted: names that were not asked for
+/// end the transfer, links that point outside of it are skipped (and listed), set-id bits are dropped,
+/// nothing outside the destination is written. Therefore the local rsync must be 3.2.5 or newer
+/// (CVE-2022-29154).
+Async<TransferReport> pull(Host& host, std::string source, std::string destination, TransferOptions options,
+                           Progress& progress);
+
+/// The index of the first path (relative to the home directory) that exists on the host, a dangling link too.
+Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string> candidates,
+                                             std::chrono::milliseconds deadline = std::chrono::seconds(30));
+
+}  // namespace re::remote

@@ -1,0 +1,157 @@
+#include "re/remote/rsync.hpp"
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+
+#include "re/base/strings.hpp"
+#include "re/sys/file.hpp"
+#include "remote/rsync_process.hpp"
+#include "remote/scripts.hpp"
+
+namespace re::remote {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds k_question_deadline{30};
+
+void require_relative(const std::string& path) {
+  const auto parts = split(path, '/');
+  const bool climbs = std::find(parts.begin(), parts.end(), "..") != parts.end();
+  if (path.empty() || path.starts_with('/') || climbs || path.find('\0') != std::string::npos) {
+    throw Error(ErrorKind::usage, "\"" + path + "\" is no path inside the project");
+  }
+}
+
+RsyncPlace receiving_place(std::string directory, Preview preview) {
+  return {std::move(directory), preview == Preview::yes ? "preview" : "make", Direction::push};
+}
+
+// A path cut at its last component: "a/b" is {"a", "b"}, "a/b/" and "a/.." are all directory.
+struct SplitPath {
+  std::string directory;
+  std::string name;  // empty: the directory's contents are meant
+};
+
+SplitPath split_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == ".." || path == "~") return {path, ""};
+  if (slash == std::string::npos) return {".", std::move(name)};
+  return {slash == 0 ? "/" : path.substr(0, slash), std::move(name)};
+}
+
+Async<bool> is_remote_directory(Host& host, std::string path) {
+  ScriptCall call{scripts::transfer, "re_is_directory", {}};
+  call.arguments.push_back(std::move(path));
+  const Answer answer = co_await host.run(std::move(call), k_question_deadline);
+  co_return answer.outcome.code == 0;
+}
+
+bool is_single_file(const std::vector<std::string>& sources) {
+  if (sources.size() != 1 || sources[0].ends_with('/')) return false;
+  const auto status = fs::symlink_status(sources[0]);
+  return fs::exists(status) && !fs::is_directory(status);
+}
+
+// Gives the one file its new name on this side: rsync would expand wildcards in a destination's name, so it
+// is never told one. `alias` is a link to the file, which rsync is told to follow; a link is copied instead.
+RsyncCommand renaming(const std::string& source, const fs::path& alias) {
+  RsyncCommand command;
+  if (fs::is_symlink(fs::symlink_status(source))) {
+    fs::copy_symlink(source, alias);
+  } else {
+    fs::create_symlink(fs::absolute(source), alias);
+    command.arguments.emplace_back("--copy-links");
+  }
+  command.directory = alias.parent_path();
+  command.arguments.push_back(local_argument(alias.filename().string()));
+  return command;
+}
+
+void require_sources(const std::vector<std::string>& sources) {
+  if (sources.empty()) throw Error(ErrorKind::usage, "nothing to push was named");
+  for (const auto& source : sources) {
+    std::error_code error;
+    if (!fs::exists(fs::symlink_status(source, error))) {
+      throw Error(ErrorKind::not_found, source + ": no such file or directory");
+    }
+  }
+}
+
+}  // namespace
+
+Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOptions options,
+                                 Progress& progress) {
+  RsyncCommand command;
+  command.directory = request.root;
+  command.arguments = {"--files-from=-", "--from0"};
+  // Without --force: a directory that is gone here may hold what only the remote has.
+  if (request.absent == Absent::remove) command.arguments.emplace_back("--delete-missing-args");
+  command.arguments.emplace_back("./");
+  command.arguments.emplace_back("re:./");
+  for (const auto& path : request.paths) {
+    require_relative(path);
+    command.names += "./" + path;
+    command.names += '\0';
+  }
+  command.place = receiving_place(request.remote_directory, options.preview);
+  command.options = std::move(options);
+  progress.step("syncing to " + host.name());
+  co_return co_await run_rsync(host, std::move(command), progress);
+}
+
+Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
+                           TransferOptions options, Progress& progress) {
+  require_sources(sources);
+  const SplitPath target = split_path(destination);
+  bool renames = is_single_file(sources) && !target.name.empty();
+  if (renames) {
+    const bool is_directory = co_await is_remote_directory(host, destination);
+    renames = !is_directory;
+  }
+  const sys::TemporaryDirectory scratch("re-push");
+  RsyncCommand command;
+  if (renames) {
+    command = renaming(sources[0], scratch.path() / target.name);
+  } else {
+    for (const auto& source : sources) command.arguments.push_back(local_argument(source));
+  }
+  command.arguments.emplace_back("--recursive");
+  command.arguments.emplace_back("re:./");
+  command.place = receiving_place(renames ? target.directory : destination, options.preview);
+  command.options = std::move(options);
+  progress.step("sending to " + host.name());
+  co_return co_await run_rsync(host, std::move(command), progress);
+}
+
+Async<TransferReport> pull(Host& host, std::string source, std::string destination, TransferOptions options,
+                           Progress& progress) {
+  const SplitPath wanted = split_path(source);
+  RsyncCommand command;
+  command.names = wanted.name.empty() ? "." : "./" + wanted.name;
+  command.names += '\0';
+  command.arguments = {"--recursive",  "--no-relative",     "--files-from=-", "--from0",
+                       "--safe-links", "--chmod=Fu-s,Fg-s", "re:./"};
+  command.arguments.push_back(local_argument(destination.empty() ? "." : destination));
+  command.place = {wanted.directory, "exists", Direction::pull};
+  const fs::path parent = fs::path(destination).parent_path();
+  if (options.preview == Preview::no && !parent.empty()) fs::create_directories(parent);
+  command.options = std::move(options);
+  progress.step("fetching from " + host.name());
+  co_return co_await run_rsync(host, std::move(command), progress);
+}
+
+Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string> candidates,
+                                             std::chrono::milliseconds deadline) {
+  ScriptCall call{scripts::transfer, "re_find_first", {}};
+  call.arguments = std::move(candidates);
+  const Answer answer = co_await host.run(std::move(call), deadline);
+  if (answer.outcome.trailer == "none") co_return std::nullopt;
+  const auto index = parse_number<std::size_t>(answer.outcome.trailer);
+  if (!index) throw Error(ErrorKind::protocol, host.name() + " did not say which path exists");
+  co_return index;
+}
+
+}  // namespace re::remote

@@ -1,0 +1,54 @@
+# Functions of a ScriptCall (include/re/remote/host.hpp): they return, they do not exit. Paths are the user's:
+# relative to the home directory, where a login begins; "~/x" means the same as x.
+
+# Sets re_place to the path in a form that begins neither with '-' nor with '~'.
+re_set_place() {
+  case $1 in
+    \~) re_place=$HOME ;;
+    \~/*) re_place=$HOME/${1#\~/} ;;
+    /*) re_place=$1 ;;
+    *) re_place=./$1 ;;
+  esac
+}
+
+# re_rsync_server make|exists|preview DIRECTORY ARGUMENT...: rsync's server, in the directory.
+# $re_trailer names what went wrong before rsync ran: no-rsync, no-directory.
+re_rsync_server() {
+  re_mode=$1
+  re_set_place "$2"
+  shift 2
+  command -v rsync >/dev/null 2>&1 || { re_trailer=no-rsync; return 127; }
+  re_empty=
+  if [ "$re_mode" = make ]; then
+    mkdir -p "$re_place" || { re_trailer=no-directory; return 1; }
+  elif [ "$re_mode" = preview ] && ! [ -d "$re_place" ]; then
+    re_empty=$(mktemp -d) || { re_trailer=no-directory; return 1; }
+    re_place=$re_empty
+  fi
+  cd "$re_place" || { re_trailer=no-directory; return 1; }
+  rsync "$@"
+  set -- "$?"
+  [ -z "$re_empty" ] || { cd / && rmdir "$re_empty"; }
+  return "$1"
+}
+
+# re_find_first PATH...: $re_trailer is the index of the first that exists, from 0, or "none".
+re_find_first() {
+  re_index=0
+  for re_candidate; do
+    re_set_place "$re_candidate"
+    if [ -e "$re_place" ] || [ -L "$re_place" ]; then
+      re_trailer=$re_index
+      return 0
+    fi
+    re_index=$((re_index + 1))
+  done
+  # shellcheck disable=SC2034 # the frame around the call prints it
+  re_trailer=none
+}
+
+# re_is_directory PATH: 0 when it is one.
+re_is_directory() {
+  re_set_place "$1"
+  [ -d "$re_place" ]
+}
