@@ -34,6 +34,8 @@ std::string_view to_string(ErrorKind kind);
 /// and the cause; the hint says what to do next. Neither ends in a full stop or holds a newline.
 class Error : public std::exception {
  public:
+  /// Nothing that went wrong: what Result<T>::error() gives where there is a value.
+  Error() : Error(ErrorKind::protocol, "no error") {}
   Error(ErrorKind kind, std::string message, std::string hint = {});
 
   [[nodiscard]] ErrorKind kind() const { return m_kind; }
