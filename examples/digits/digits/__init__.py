@@ -1,0 +1,1 @@
+"""A small training on scikit-learn's handwritten digits."""
