@@ -130,7 +130,8 @@ class Shell(Tree):
         return shell.complaints_of(self.root)
 
     def test_posix_sh_passes(self):
-        self.assertEqual(self.complaints("#!/bin/sh\nx=1\necho \"$x\"\ncommand exec 7<file || exit 1\n"), [])
+        self.assertEqual(self.complaints("#!/bin/sh\nx=1\necho \"$x\"\ncommand exec 7<file || exit 1\n"
+                                         "exec 7<&-\ntrue || exit 1\n"), [])
 
     def test_a_bashism_in_a_remote_script_is_found(self):
         self.assert_one(self.complaints("#!/bin/sh\n[[ -n $1 ]] && echo yes\n"), "SC3010")

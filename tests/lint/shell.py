@@ -9,7 +9,7 @@ import common
 
 SHEBANG = re.compile(r"#!(?:/usr/bin/env |/bin/|/usr/bin/)(bash|sh|dash)\b")
 # Redirection errors of these end a POSIX shell; behind `command` they are an exit status (see dash(1), "exec").
-BARE_EXEC = re.compile(r"^[^#]*(?<!command )\bexec [0-9]*[<>][^|]*\|\|", re.MULTILINE)
+BARE_EXEC = re.compile(r"^[^#\n]*(?<!command )\bexec [0-9]*[<>][^|\n]*\|\|", re.MULTILINE)
 
 
 def dialect_of(root, path):
