@@ -29,10 +29,10 @@ struct Manifest {
   std::size_t hashed = 0;              ///< how many files had to be read; not part of the content
 };
 
-/// Hashes the files of a set below `root`. Files that have not changed since the last time (same path, size,
-/// times and inode) come from a cache file in `cache_directory`, which is made when it is missing; a file
-/// that changed no earlier than the cache was written is read again, since its clock may not have moved on
-/// (the racy entries of git's index). Blocking. Throws Error (io; conflict when a file changes while it is
+/// Hashes the files of a set below `root`. A file that has not changed since the last time (same path, size,
+/// times and inode) comes from a cache in `cache_directory`, which is made when it is missing. A file that
+/// was touched in the clock tick in which the hashing that filled the cache began, or later, is read again
+/// (compare git's racy index entries). Blocking. Throws Error (io; conflict when a file changes while it is
 /// read).
 Manifest make_manifest(const std::filesystem::path& root, const FileSet& files,
                        const std::filesystem::path& cache_directory);
