@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ struct Prepared {
   std::vector<std::string> variables;
   std::vector<char*> arguments;
   std::vector<char*> environment;
+  pid_t parent = ::getpid();
 };
 
 Prepared prepare(const SpawnOptions& options) {
@@ -82,8 +84,15 @@ void place_descriptors(const SpawnOptions& options, int null_fd) {
   for (const int fd : options.inherited) ::fcntl(fd, F_SETFD, 0);
 }
 
+// A parent that ended before the request was made counts as well.
+void end_with_parent(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(127);
+}
+
 [[noreturn]] void become(const SpawnOptions& options, Prepared& prepared, int null_fd, int report_fd) {
   reset_signals();
+  if (options.on_parent_death == ParentDeath::terminate) end_with_parent(prepared.parent);
   if (options.session == Session::own) ::setsid();
   if (options.controlling_terminal) ::ioctl(*options.controlling_terminal, TIOCSCTTY, 0);
   const bool placed = !options.directory || ::chdir(options.directory->c_str()) == 0;

@@ -24,6 +24,8 @@ struct ExitStatus {
 };
 
 enum class Session { inherit, own };
+/// `terminate`: the child gets SIGTERM when the thread that spawned it ends in whatever way (PR_SET_PDEATHSIG).
+enum class ParentDeath { survive, terminate };
 
 struct SpawnOptions {
   std::vector<std::string> arguments;                            ///< [0] is looked up in PATH
@@ -34,6 +36,7 @@ struct SpawnOptions {
   int error = 2;               ///< and 2
   std::vector<int> inherited;  ///< further descriptors that stay open under their own number
   Session session = Session::inherit;
+  ParentDeath on_parent_death = ParentDeath::survive;
   std::optional<int> controlling_terminal;  ///< with Session::own: this pty slave becomes its terminal
 };
 
