@@ -177,7 +177,7 @@ re_copy_list() {
   shift 2
   [ -s "$re_list" ] || return 0
   if command -v rsync >/dev/null 2>&1; then
-    rsync -t --no-implied-dirs --files-from="$re_list" "$@" "$re_from/" tree/ 2>problem
+    rsync -t --no-implied-dirs --files-from="$re_list" "$@" "$re_from/" tree/ >problem 2>&1
     re_rc=$?
     # 23 and 24 are "some files were not there", and also what a full disk gives when a file is begun.
     case $re_rc in
