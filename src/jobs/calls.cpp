@@ -1,0 +1,116 @@
+#include "jobs/calls.hpp"
+
+#include <array>
+#include <utility>
+
+#include "jobs/script_text.hpp"
+#include "jobs/scripts.hpp"
+#include "jobs/spec.hpp"
+#include "re/base/strings.hpp"
+#include "re/sys/random.hpp"
+
+namespace re::jobs {
+
+namespace {
+
+constexpr std::size_t k_token_bytes = 8;
+constexpr std::size_t k_complaint_limit = 300;
+
+Error not_understood(std::string_view answer) {
+  return {ErrorKind::protocol,
+          "the host's answer cannot be understood: \"" + std::string(answer.substr(0, 80)) + "\""};
+}
+
+Error missing_tool(std::string_view tool, const std::string& host) {
+  return {
+      ErrorKind::unsupported,
+      host + " has no " + std::string(tool) + ", without which a job cannot be kept apart and found again",
+      tool == "/proc" ? "jobs run on Linux hosts" : "install it there (Debian: util-linux)"};
+}
+
+Error submission_failed(std::string_view what, std::string_view complaint, const std::string& host) {
+  const auto line = trim(complaint).substr(0, trim(complaint).find('\n'));
+  std::string message = host + " could not " + std::string(what);
+  if (!line.empty()) message += ": " + std::string(line.substr(0, k_complaint_limit));
+  return {ErrorKind::remote, message, "nothing was started"};
+}
+
+// A shell variable cannot hold NUL, which a diff may.
+std::string without_nul(const std::string& text) {
+  return text.find('\0') == std::string::npos ? text
+                                              : replace_all(text, std::string_view("\0", 1), "\xEF\xBF\xBD");
+}
+
+std::string bundle(std::string_view first, std::string_view second = {}) {
+  const std::array<std::string_view, 3> files = {scripts::common, first, second};
+  return script_text(files);
+}
+
+}  // namespace
+
+OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function) {
+  require_valid(spec);
+  OwnedCall call{bundle(scripts::launch, scripts::stream), std::move(function), {}};
+  const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
+  call.arguments = {spec.id.text(),
+                    sys::random_hex(k_token_bytes),
+                    shell,
+                    render_spec(spec),
+                    spec.command,
+                    render_environment(spec),
+                    render_plan(spec),
+                    without_nul(spec.git_diff),
+                    needs_snapshot ? spec.snapshot : std::string(),
+                    spec.streams == model::Streams::split ? "fifo" : "null",
+                    supervisor_text()};
+  return call;
+}
+
+OwnedCall stream_call(std::string function, std::vector<std::string> arguments) {
+  return {bundle(scripts::stream), std::move(function), std::move(arguments)};
+}
+
+OwnedCall list_call(const ListFilter& filter) {
+  OwnedCall call{bundle(scripts::list), "re_list", {}};
+  call.arguments.emplace_back(filter.scope == ListFilter::Scope::all ? "all" : "live");
+  for (const auto& id : filter.ids) call.arguments.push_back(id.text());
+  return call;
+}
+
+OwnedCall signal_call(const JobId& id, int signal) {
+  return {bundle(scripts::signal), "re_signal", {id.text(), std::to_string(signal)}};
+}
+
+LaunchReport read_launch_answer(std::string_view answer, std::string_view complaint,
+                                const std::string& host) {
+  const auto blank = answer.find(' ');
+  const auto word = answer.substr(0, blank);
+  const auto rest = blank == std::string_view::npos ? std::string_view() : answer.substr(blank + 1);
+  if (word == "NOTOOL") throw missing_tool(rest, host);
+  if (word == "FAILED") throw submission_failed(rest, complaint, host);
+  const auto number = parse_number<int>(rest);
+  if (word == "STARTED" && number) return {Launch::started, number, std::nullopt};
+  if (word == "EXITED" && number) return {Launch::exited, std::nullopt, number};
+  if (word == "COMMITTED") return {Launch::committed, std::nullopt, std::nullopt};
+  if (word == "LOST") return {Launch::lost, std::nullopt, std::nullopt};
+  if (word == "CONFLICT") return {Launch::conflict, std::nullopt, std::nullopt};
+  if (word == "NEEDSNAPSHOT") return {Launch::need_snapshot, std::nullopt, std::nullopt};
+  throw not_understood(answer);
+}
+
+std::string_view read_state(std::string_view trailer, LogState& state, const JobId& id) {
+  if (trailer == "NOJOB") throw Error(ErrorKind::not_found, "there is no job " + id.text() + " on the host");
+  const auto words = split(trailer, ' ');
+  const auto parsed = model::parse_job_state(words[0]);
+  const auto code = words.size() > 2 ? parse_number<int>(words[1]) : std::nullopt;
+  if (!parsed || words.size() < 3 || (!code && words[1] != "-")) throw not_understood(trailer);
+  state.state = *parsed;
+  state.exit_code = code;
+  return trailer.substr(words[0].size() + words[1].size() + 2);
+}
+
+std::string_view file_of(LogStream stream) {
+  return stream == LogStream::error ? "err" : "log";
+}
+
+}  // namespace re::jobs

@@ -1,0 +1,37 @@
+// The calls that the job host makes, and how their trailers read.
+#pragma once
+
+#include <string>
+
+#include "re/base/result.hpp"
+#include "re/jobs/job_host.hpp"
+
+namespace re::jobs {
+
+/// A call together with its library's text.
+struct OwnedCall {
+  std::string library;
+  std::string function;
+  std::vector<std::string> arguments;
+
+  /// Valid while this lives.
+  [[nodiscard]] remote::ScriptCall call() const { return {library, function, arguments}; }
+};
+
+/// One attempt to submit; every attempt has a token of its own. \param function re_launch or
+/// re_launch_attached
+OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function);
+/// A call of stream.sh: re_attach, re_read_log, re_tail_log.
+OwnedCall stream_call(std::string function, std::vector<std::string> arguments);
+OwnedCall list_call(const ListFilter& filter);
+OwnedCall signal_call(const JobId& id, int signal);
+
+/// Reads "STARTED 17" and the like. Throws Error: unsupported (NOTOOL), remote (FAILED), protocol.
+/// \param complaint what the tools said on stderr
+LaunchReport read_launch_answer(std::string_view answer, std::string_view complaint, const std::string& host);
+/// Reads "<state> <code or -> <rest>", gives the rest. Throws Error: not_found (NOJOB), protocol.
+std::string_view read_state(std::string_view trailer, LogState& state, const JobId& id);
+
+std::string_view file_of(LogStream stream);
+
+}  // namespace re::jobs

@@ -1,0 +1,56 @@
+#include "jobs/script_text.hpp"
+
+#include <array>
+#include <cstdlib>
+
+#include "jobs/scripts.hpp"
+#include "re/base/shell.hpp"
+#include "re/base/strings.hpp"
+
+namespace re::jobs {
+
+namespace {
+
+// The function that the failpoints call; empty when they are to be left out.
+std::string fault_function() {
+#ifdef RE_FAILPOINTS
+  const char* const fault = std::getenv("RE_FAULT");
+  const auto parts = split(fault == nullptr ? "" : fault, ':');
+  if (parts.size() != 3) return {};
+  const std::string reason = parts[2] == "enospc" ? "No space left on device" : "Input/output error";
+  std::string text = "re_fault_passages=0\nre_fault() {\n";
+  text += "[ \"$1\" = " + shell_quote(parts[0]) + " ] || return 0\n";
+  text += "re_fault_passages=$((re_fault_passages + 1))\n";
+  text +=
+      "[ \"$re_fault_passages\" -eq " + shell_quote(parts[1]) + " ] || return 0\n: >\"$HOME/.re-fault\"\n";
+  if (parts[2] == "kill") text += "kill -9 $$\n";
+  if (parts[2] == "hang") text += "while :; do sleep 1000; done\n";
+  text += "printf '%s\\n' \"$1: " + reason + "\" >&2\nreturn 1\n}\n";
+  return text;
+#else
+  return {};
+#endif
+}
+
+}  // namespace
+
+std::string script_text(std::span<const std::string_view> files) {
+  std::string text = fault_function();
+  const bool has_faults = !text.empty();
+  for (const auto file : files) {
+    for (const auto line : split_lines(file)) {
+      const auto words = trim(line);
+      if (words.empty() || words.front() == '#') continue;
+      if (words.starts_with("re_fault ") && !has_faults) continue;
+      text.append(words).append("\n");
+    }
+  }
+  return text;
+}
+
+std::string supervisor_text() {
+  const std::array<std::string_view, 3> files = {scripts::common, scripts::snapshot, scripts::supervisor};
+  return script_text(files);
+}
+
+}  // namespace re::jobs

@@ -1,0 +1,21 @@
+// The shell text that is sent, made from the embedded files.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace re::jobs {
+
+/// The files one after the other without comments and blank lines.
+///
+/// A line whose first word is `re_fault` is a failpoint (`re_fault step || …`). It is left out, unless this
+/// is a test build and RE_FAULT=step:n:kill|eio|enospc|hang is set: then it stays, and `re_fault` acts at the
+/// n-th passage of `step`: kills the shell, hangs, or fails as the command behind it would. It leaves
+/// ~/.re-fault as a mark.
+std::string script_text(std::span<const std::string_view> files);
+
+/// What the supervisor runs.
+std::string supervisor_text();
+
+}  // namespace re::jobs

@@ -1,0 +1,120 @@
+# shellcheck shell=sh
+# Submission: idempotent. Killed anywhere it leaves nothing that runs, or a committed job.
+# shellcheck disable=SC2034,SC2154 # variables that other files read or set
+
+# re_launch ID TOKEN SHELL SPEC CMD ENV PLAN DIFF SNAPSHOT INPUT SUPERVISOR
+#   TOKEN is new at every attempt; SNAPSHOT is empty where none is needed; INPUT is "fifo" or "null"; SUPERVISOR
+#   is the text of supervisor.sh and what it needs.
+# The trailer: STARTED <pid>, EXITED <code>, COMMITTED, LOST, CONFLICT, NEEDSNAPSHOT, NOTOOL <name>,
+# FAILED <what>.
+re_launch() {
+  re_id=$1 re_token=$2 re_shell=$3 re_spec=$4 re_cmd=$5 re_env=$6 re_plan=$7 re_diff=$8 re_snapshot=$9
+  shift 9
+  re_input=$1 re_supervisor=$2
+  re_user_umask=$(umask)
+  umask 077
+  trap : HUP PIPE # handlers, not '': an ignored signal would be ignored in the job, too
+  re_require_tools || return 1
+  re_job=$HOME/.re/jobs/$re_id
+  if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
+    re_trailer=NEEDSNAPSHOT
+    return 1
+  fi
+  re_here
+  re_submit || return 1
+  re_start_supervisor
+  exec 8<&-
+  re_report
+}
+
+re_require_tools() {
+  for re_tool in flock setsid tail ln mkfifo; do
+    command -v "$re_tool" >/dev/null && continue
+    re_trailer="NOTOOL $re_tool"
+    return 1
+  done
+  [ -r /proc/self/stat ] && return
+  re_trailer='NOTOOL /proc'
+  return 1
+}
+
+# Makes the directory, or finds that it holds this very submission already.
+re_submit() {
+  re_trailer='FAILED make the job directory'
+  re_fault launch.mkdir || return 1
+  mkdir -p "$re_job" && cd "$re_job" || return 1
+  re_trailer='FAILED lock the job directory'
+  re_fault launch.lock || return 1
+  command exec 8<. && re_lock 8 2000 || return 1
+  if [ -e spec ]; then
+    re_compare
+  else
+    re_trailer='FAILED write the job'
+    re_write
+  fi
+}
+
+re_compare() {
+  re_trailer=CONFLICT
+  [ "$(cat spec && echo .)" = "$re_spec." ] && [ "$(cat cmd && echo .)" = "$re_cmd." ] &&
+    [ "$(cat env && echo .)" = "$re_env." ]
+}
+
+# The rename of spec commits; all before it is on the disk by then.
+re_write() {
+  re_fault launch.cmd || return 1
+  printf '%s' "$re_cmd" >cmd || return 1
+  re_fault launch.env || return 1
+  printf '%s' "$re_env" >./env || return 1
+  re_fault launch.plan || return 1
+  printf '%s' "$re_plan" >plan || return 1
+  re_fault launch.diff || return 1
+  printf '%s' "$re_diff" >git.diff || return 1
+  re_fault launch.streams || return 1
+  : >>log && : >>sup.lock && : >>job.lock && : >>exit.pending || return 1
+  if [ "$re_input" = fifo ]; then
+    : >>err && { [ -p stdin ] || mkfifo stdin; } || return 1
+  fi
+  re_fault launch.spec || return 1
+  printf '%s' "$re_spec" >spec.tmp || return 1
+  re_fault launch.sync || return 1
+  sync cmd env plan git.diff exit.pending spec.tmp || return 1
+  re_fault launch.commit || return 1
+  mv spec.tmp spec || return 1
+  re_fault launch.committed || return 1
+  sync . .. || return 1
+}
+
+# The supervisor's text travels in a variable, so that `ps` shows a short line. `setsid -f` forks by itself; a
+# shell's & would have the job ignore SIGINT for ever (POSIX 2.11), so it is the last resort (busybox).
+re_start_supervisor() {
+  re_find_exit
+  { [ -e started ] || [ -n "$re_exit" ]; } && return
+  re_fault launch.start || return
+  # Held open both ways until the job's input has its writer: opening a fifo one way waits for the other.
+  [ "$re_input" = fifo ] && re_has_input=1 && command exec 9<>stdin
+  RE_SUPERVISOR=$re_supervisor
+  export RE_SUPERVISOR
+  # shellcheck disable=SC2016
+  set -- "$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job supervise "$re_token" "$re_user_umask" "$re_shell"
+  setsid -f "$@" </dev/null >/dev/null 2>&1 3<&- 4>&- 5<&- 8<&- 9<&- || {
+    setsid "$@" </dev/null >/dev/null 2>&1 3<&- 4>&- 5<&- 8<&- 9<&- &
+  }
+  unset RE_SUPERVISOR
+  re_fault launch.started || return
+}
+
+# Waits until the job runs or has ended, at most five seconds.
+re_report() {
+  re_waited=0
+  until re_find_exit && [ -n "$re_exit" ] || [ -e run ] || [ "$re_waited" -ge 500 ]; do
+    re_pause
+  done
+  re_evaluate
+  case $re_state in
+    running | unsupervised) re_trailer="STARTED $re_pid" ;;
+    'done' | leftovers) re_trailer="EXITED $re_code" ;;
+    committed) re_trailer=COMMITTED ;;
+    *) re_trailer=LOST ;;
+  esac
+}

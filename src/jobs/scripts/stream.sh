@@ -1,0 +1,142 @@
+# shellcheck shell=sh
+# A job's output as it comes, by byte offset.
+# shellcheck disable=SC2034,SC2154 # variables that other files read or set
+
+# re_launch_attached: the arguments of re_launch. The first line of the output is its answer; when the job started,
+# its streams follow, and it has our input.
+re_launch_attached() {
+  exec 3<&0
+  re_has_input=
+  re_launch "$@"
+  set -- "$?"
+  if [ "$1" = 0 ] && [ -n "$re_has_input" ]; then
+    re_await_process
+    re_pass_input
+  fi
+  printf '%s\n' "$re_trailer"
+  [ "$1" = 0 ] || return "$1"
+  re_stream 0 0
+  [ -z "${re_writer-}" ] || kill "$re_writer" 2>/dev/null
+}
+
+# A large work tree may take longer than the launch waits.
+re_await_process() {
+  while [ "$re_state" = committed ] && ! re_is_free sup.lock; do
+    re_pause
+    re_evaluate
+  done
+  [ "$re_state" = running ] && re_trailer="STARTED $re_pid"
+  [ "$re_state" = 'done' ] && re_trailer="EXITED $re_code"
+  return 0
+}
+
+# The job has opened its end by now. When we die, the last writer is gone and the job sees the end of its input.
+re_pass_input() {
+  command exec 5>stdin
+  exec 9<&-
+  cat <&3 >&5 2>/dev/null &
+  re_writer=$!
+  exec 5>&-
+}
+
+# re_attach ID OUT ERR: the streams from these offsets on.
+re_attach() {
+  re_enter "$1" || return 1
+  re_here
+  re_evaluate
+  re_stream "$2" "$3"
+}
+
+# re_stream OUT ERR: until the job ends. Trailer: <state> <exit code or -> out=<size> err=<size>
+re_stream() {
+  exec 4>&2 2>/dev/null # what our tools say is not the job's output
+  case $re_state in
+    running | committed) re_follow sup.lock "$@" ;;
+    unsupervised) re_follow job.lock "$@" ;;
+    *) re_rest "$@" ;;
+  esac
+  re_evaluate
+  re_size log
+  set -- "$re_bytes"
+  re_size err
+  re_trailer="$re_state ${re_code:--} out=$1 err=$re_bytes"
+  exec 2>&4 4>&-
+}
+
+re_rest() {
+  re_size log
+  re_range log "$1" "$re_bytes"
+  re_size err
+  re_range err "$2" "$re_bytes" >&4
+}
+
+# re_follow LOCK OUT ERR: while the lock is held. A tail that knows --pid ends, having read all, when the process
+# that waits for the lock has ended; and it ends when the client is gone.
+re_follow() {
+  if ! tail --pid="$$" -s 0.1 -c 0 /dev/null; then
+    re_poll "$2" "$3"
+    return
+  fi
+  command exec 6<"$1"
+  flock -s 6 &
+  re_waiter=$!
+  exec 6<&-
+  tail --pid="$re_waiter" -s 0.1 -f -c "+$(($2 + 1))" log &
+  re_tail=$!
+  if [ -e err ]; then
+    tail --pid="$re_waiter" -s 0.1 -f -c "+$(($3 + 1))" err >&4 &
+    wait "$!"
+  fi
+  wait "$re_tail"
+  kill "$re_waiter"
+}
+
+# The same for a tail that cannot: looks again and again.
+re_poll() {
+  re_out=$1 re_err=$2
+  while :; do
+    re_evaluate
+    re_size log
+    re_range log "$re_out" "$re_bytes" || return
+    re_out=$re_bytes
+    re_size err
+    re_range err "$re_err" "$re_bytes" >&4 || return
+    re_err=$re_bytes
+    case $re_state in running | committed | unsupervised) ;; *) return ;; esac
+    re_is_free sup.lock && re_is_free job.lock && re_find_exit && [ -z "$re_exit" ] && return
+    sleep 0.2 || sleep 1
+  done
+}
+
+# re_read_log ID FILE OFFSET LIMIT: a piece. Trailer: <state> <exit code or -> size=<size>
+re_read_log() {
+  re_enter "$1" || return 1
+  re_here
+  re_evaluate
+  re_size "$2"
+  set -- "$2" "$3" "$4" "$re_bytes"
+  [ "$4" -le "$(($2 + $3))" ] || set -- "$1" "$2" "$3" "$(($2 + $3))"
+  re_range "$1" "$2" "$4" 2>/dev/null
+  re_trailer="$re_state ${re_code:--} size=$re_bytes"
+}
+
+# re_tail_log ID FILE LINES: the last lines. Trailer: as re_read_log's, the size being where the output ended: who
+# goes on from there misses and repeats nothing.
+re_tail_log() {
+  re_enter "$1" || return 1
+  re_here
+  re_evaluate
+  re_size "$2"
+  exec 4>&1
+  if [ -e "$2" ]; then
+    re_position=$({
+      tail -n "$3" >&4 2>/dev/null
+      cat /proc/self/fdinfo/0
+    } <"$2")
+    # shellcheck disable=SC2086 # "pos: <n> flags: …"
+    set -- $re_position
+    [ "${1-}" = pos: ] && re_bytes=$2
+  fi
+  exec 4>&-
+  re_trailer="$re_state ${re_code:--} size=$re_bytes"
+}

@@ -1,0 +1,175 @@
+// A host of our own: this machine through the local transport, a private home, and a shell of choice.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "re/jobs/job_host.hpp"
+#include "re/sys/child.hpp"
+#include "re/sys/file.hpp"
+#include "re/sys/random.hpp"
+#include "transport/local_connection.hpp"
+#include "transport/process_channel.hpp"
+
+namespace re::jobs::test {
+
+using namespace std::chrono_literals;
+inline constexpr auto k_deadline = 60s;
+
+template <class T>
+T run_to_end(boost::asio::io_context& io, Async<T> task) {
+  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
+  io.restart();
+  io.run();
+  return result.get();
+}
+
+/// Polls until it holds; a failure is said and is false.
+inline bool wait_until(const std::function<bool()>& condition, std::chrono::seconds limit = 30s) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
+}
+
+/// Like the local transport, but with the shell given in place of /bin/sh.
+class ShellConnection final : public transport::Connection {
+ public:
+  ShellConnection(boost::asio::any_io_executor executor, std::string shell, std::string home)
+      : m_executor(std::move(executor)), m_shell(std::move(shell)), m_home(std::move(home)) {}
+  Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest) override {
+    transport::ProcessRequest request;
+    request.arguments = {m_shell, "-s"};
+    request.environment = {{"HOME", m_home}};
+    request.directory = m_home;
+    co_return transport::start_process(m_executor, request);
+  }
+  Async<std::unique_ptr<transport::Channel>> open_forward(std::string, unsigned short) override {
+    throw Error(ErrorKind::unsupported, "no forwards in this test");
+  }
+  [[nodiscard]] const transport::ConnectionInfo& info() const override { return m_info; }
+  Async<void> close() override { co_return; }
+
+ private:
+  boost::asio::any_io_executor m_executor;
+  std::string m_shell;
+  std::string m_home;
+  transport::ConnectionInfo m_info{"local", "local", {}};
+};
+
+/// A home directory with a project in it, and a JobHost on it. At its end what the jobs left running is
+/// killed.
+class Remote {
+ public:
+  /// \param shell the words of a shell ("busybox sh"); a program of that name is made of them
+  explicit Remote(const std::string& shell = "dash")
+      : m_shell(m_directory.path() / "sh"),
+        m_host(std::make_unique<ShellConnection>(m_io.get_executor(), m_shell, home()), "here"),
+        m_jobs(m_host, m_shell) {
+    std::filesystem::create_directories(home() / "project");
+    sys::write_file_atomic(m_shell, "#!/bin/dash\nexec " + shell + " \"$@\"\n", 0755);
+  }
+  ~Remote() {
+    // Whatever works below our directory is ours, and nothing else is.
+    const std::string ours = m_directory.path();
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::error_code ignored;
+      const auto place = std::filesystem::read_symlink(entry.path() / "cwd", ignored).string();
+      if (!place.starts_with(ours)) continue;
+      const int pid = std::atoi(entry.path().filename().c_str());
+      if (pid > 1) ::kill(pid, SIGKILL);
+    }
+  }
+  Remote(const Remote&) = delete;
+  Remote& operator=(const Remote&) = delete;
+
+  [[nodiscard]] std::filesystem::path home() const { return m_directory.path() / "home"; }
+  [[nodiscard]] std::filesystem::path directory(const JobId& id) const {
+    return home() / ".re/jobs" / id.text();
+  }
+  [[nodiscard]] const std::string& shell() const { return m_shell; }
+  JobHost& jobs() { return m_jobs; }
+  remote::Host& host() { return m_host; }
+  boost::asio::io_context& io() { return m_io; }
+
+  template <class T>
+  T await(Async<T> task) {
+    return run_to_end(m_io, std::move(task));
+  }
+  LaunchReport launch(const model::JobSpec& spec) { return await(m_jobs.launch(spec, k_deadline)); }
+  model::JobStatus status(const JobId& id) {
+    ListFilter filter;
+    filter.scope = ListFilter::Scope::all;
+    filter.ids = {id};
+    const Listing listing = await(m_jobs.list(filter, k_deadline));
+    if (listing.jobs.size() != 1 || !listing.problems.empty()) {
+      throw std::runtime_error("the list does not hold the job, or has problems with it");
+    }
+    return listing.jobs[0];
+  }
+  model::JobState state(const JobId& id) { return status(id).state; }
+  bool wait_for(const JobId& id, model::JobState wanted) {
+    return wait_until([&] { return state(id) == wanted; });
+  }
+  [[nodiscard]] std::string read(const JobId& id, const std::string& file) const {
+    return sys::read_file(directory(id) / file);
+  }
+  [[nodiscard]] std::string read_home(const std::string& file) const {
+    return sys::read_file_if_exists(home() / file).value_or("");
+  }
+
+ private:
+  sys::TemporaryDirectory m_directory{"re-jobs"};
+  std::string m_shell;
+  boost::asio::io_context m_io;
+  remote::Host m_host;
+  JobHost m_jobs;
+};
+
+/// A job that runs in the project's own directory.
+inline model::JobSpec live_job(const std::string& command) {
+  const sys::SystemClock clock;
+  return {sys::make_job_id(clock),
+          1,
+          "runner",
+          command,
+          "project-1",
+          "project",
+          "project",
+          {},
+          model::WorkTree::live,
+          model::Streams::merged,
+          {},
+          {},
+          {},
+          "me@laptop",
+          {},
+          {}};
+}
+
+inline model::JobSpec split_job(const std::string& command) {
+  auto spec = live_job(command);
+  spec.streams = model::Streams::split;
+  return spec;
+}
+
+inline const std::vector<std::string>& shells() {
+  static const std::vector<std::string> k_shells = {"dash", "busybox sh", "bash --posix"};
+  return k_shells;
+}
+
+}  // namespace re::jobs::test
