@@ -9,6 +9,8 @@ find_program(RE_MOLD mold)
 add_library(re_options INTERFACE)
 target_include_directories(re_options INTERFACE "${CMAKE_SOURCE_DIR}/include" "${CMAKE_SOURCE_DIR}/src"
                                                 "${CMAKE_BINARY_DIR}/generated")
+# Result and Async, which every module speaks, are Boost's types; its headers need not lie in /usr/include.
+target_link_libraries(re_options INTERFACE dep_boost)
 target_compile_definitions(re_options INTERFACE RE_VERSION="${PROJECT_VERSION}" $<$<BOOL:${RE_FAILPOINTS}>:RE_FAILPOINTS=1>)
 if(RE_MOLD AND CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_link_options(re_options INTERFACE -fuse-ld=mold)
