@@ -26,6 +26,7 @@ constexpr std::size_t k_outbound_limit = std::size_t{1} << 20U;
 constexpr unsigned k_window = 4U << 20U;  // of each channel; libssh2 keeps it open as the data is read
 constexpr unsigned k_packet = 32768;      // RFC 4253 section 6.1: what every implementation can take
 constexpr auto k_farewell = 200ms;
+constexpr std::chrono::milliseconds k_shortest_interval = 2s;  // libssh2 sends no keepalive more often
 
 // libssh2_init() is not thread-safe and counts; once is enough for the program.
 int initialize_library() {
@@ -343,6 +344,7 @@ void Ssh2Session::become_established(LivenessOptions liveness) {
   m_phase = Phase::established;
   m_deadline.reset();
   libssh2_keepalive_config(m_session, 1, 1);
+  liveness.interval = std::max(liveness.interval, k_shortest_interval);
   asio::co_spawn(m_executor, watch_loop(shared_from_this(), liveness), asio::detached);
 }
 
@@ -410,14 +412,7 @@ Async<void> Ssh2Session::watch_loop(std::shared_ptr<Ssh2Session> self, LivenessO
 // --- channels
 // --------------------------------------------------------------------------------------------------------
 
-Async<void> Ssh2Session::perform_opening(Opening& opening) {
-  while (m_is_opening) co_await wait_for_change(opening.deadline);
-  m_is_opening = true;
-  const auto self = shared_from_this();
-  const std::shared_ptr<void> leave(nullptr, [self](void*) {
-    self->m_is_opening = false;
-    self->wake_all();
-  });
+Async<std::optional<Error>> Ssh2Session::try_opening(Opening& opening) {
   m_memory.take_open_failure();
   LIBSSH2_CHANNEL* channel = nullptr;
   const CallResult result = co_await run([this, &opening, &channel]() -> long {
@@ -429,11 +424,27 @@ Async<void> Ssh2Session::perform_opening(Opening& opening) {
   if (channel != nullptr) {
     opening.result = {channel, m_memory.opened_channel()};
     m_channels.insert(channel);
-    co_return;
+    co_return std::nullopt;
   }
   const std::string text = m_memory.take_open_failure();
-  throw Error(ErrorKind::remote, m_name + " refuses a channel: " + (text.empty() ? result.message : text),
-              opening.type == "session" ? "its MaxSessions may be reached" : "");
+  co_return Error(ErrorKind::remote, m_name + " refuses a channel: " + (text.empty() ? result.message : text),
+                  opening.type == "session" ? "its MaxSessions may be reached" : "");
+}
+
+Async<void> Ssh2Session::perform_opening(Opening& opening) {
+  while (m_is_opening) co_await wait_for_change(opening.deadline);
+  m_is_opening = true;
+  const auto self = shared_from_this();
+  const std::shared_ptr<void> leave(nullptr, [self](void*) {
+    self->m_is_opening = false;
+    self->wake_all();
+  });
+  // sshd counts a closed session until its next round: a refusal that follows a close closely is not its last
+  // word.
+  const bool may_be_early = std::exchange(m_has_released, false);
+  auto refusal = co_await try_opening(opening);
+  if (refusal && may_be_early) refusal = co_await try_opening(opening);
+  if (refusal) throw Error(*refusal);
 }
 
 Async<void> Ssh2Session::open_task(std::shared_ptr<Ssh2Session> self, std::shared_ptr<Opening> opening) {
@@ -493,6 +504,7 @@ Async<void> Ssh2Session::release_task(std::shared_ptr<Ssh2Session> self, OpenedC
 
 void Ssh2Session::release_channel(OpenedChannel channel) noexcept {
   m_channels.erase(channel.channel);
+  m_has_released = true;
   if (channel.channel == nullptr || m_failure) return;
   try {
     asio::co_spawn(m_executor, release_task(shared_from_this(), channel), asio::detached);

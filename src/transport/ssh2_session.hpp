@@ -29,8 +29,9 @@
 namespace re::transport {
 
 struct LivenessOptions {
-  std::chrono::milliseconds interval{15000};  ///< silence after which the peer is asked for a sign of life
-  unsigned count = 3;                         ///< so many silent intervals, and the connection is lost
+  /// Silence after which the peer is asked for a sign of life; 2 s at least.
+  std::chrono::milliseconds interval{15000};
+  unsigned count = 3;  ///< so many silent intervals, and the connection is lost
 };
 
 /// The result of one call into libssh2, with the error text that belongs to it (libssh2 keeps only the last).
@@ -122,6 +123,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   Async<void> read_once();
   Async<void> write_once();
   Async<void> perform_opening(Opening& opening);
+  Async<std::optional<Error>> try_opening(Opening& opening);
   void offer(const AlgorithmOffer& offer);
   void check_usable() const;
   [[nodiscard]] Error lost(const std::string& reason) const;
@@ -156,6 +158,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   boost::asio::steady_timer m_writer_signal;
   boost::asio::steady_timer m_watch_signal;
   bool m_is_opening = false;
+  bool m_has_released = false;  ///< a channel, since the last opening
   std::set<LIBSSH2_CHANNEL*> m_channels;
   std::optional<OpenedChannel> m_spare;  ///< an open session channel for the next exec
 };

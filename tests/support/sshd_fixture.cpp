@@ -241,7 +241,9 @@ void SshdFixture::write_config(const SshdOptions& options) const {
     text += "HostKey " + (directory() / ("host_" + type)).string() + "\n";
   text += "AuthorizedKeysFile " + authorized_keys().string() + "\n";
   text += std::string("UsePAM ") + (options.pam == Pam::yes ? "yes" : "no") + "\n";
-  text += "SetEnv " + m_marker + "\n";
+  text += "SetEnv " + m_marker;
+  if (options.home == Home::environment && options.accounts.empty()) text += " HOME=" + home().string();
+  text += "\n";
   text +=
       "PidFile none\nStrictModes no\nPermitRootLogin yes\nUseDNS no\nX11Forwarding no\nPrintMotd no\n"
       "PrintLastLog no\nMaxStartups 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n";

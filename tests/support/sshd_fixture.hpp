@@ -24,15 +24,18 @@ struct SshdAccount {
 };
 
 enum class Pam { no, yes };
-enum class Home { real, separate };
+enum class Home { real, environment, separate };
 
 struct SshdOptions {
   std::vector<std::string> host_key_types = {"ed25519"};  ///< as `ssh-keygen -t` takes them
   std::vector<std::string> extra_lines;                   ///< sshd_config; they come first, so they win
   std::vector<std::string> match_lines;                   ///< sshd_config `Match` blocks; they come last
   std::vector<SshdAccount> accounts;  ///< not empty: needs root (a private mount namespace)
-  Pam pam = Pam::no;       ///< yes: needs root; offers keyboard-interactive, checked by pam_unix alone
-  Home home = Home::real;  ///< separate: needs root; the current user's home is an empty directory, home()
+  Pam pam = Pam::no;  ///< yes: needs root; offers keyboard-interactive, checked by pam_unix alone
+  /// What the current user's sessions take for their home. environment: $HOME is home(), so that nobody's
+  /// start-up files interfere (with accounts of its own: as real). separate: home() is mounted over it; needs
+  /// root.
+  Home home = Home::environment;
 };
 
 /// Started by the constructor, answers when that returns; the destructor ends it, its connections, and all
@@ -55,7 +58,7 @@ class SshdFixture {
   /// An ssh_config with which `ssh -F FILE 127.0.0.1` logs in (any host name leads here) by the key, without
   /// an agent.
   [[nodiscard]] std::filesystem::path ssh_config() const { return directory() / "ssh_config"; }
-  /// The directory that Home::separate shows as the user's home.
+  /// The directory that is the user's home unless Home::real was asked for.
   [[nodiscard]] std::filesystem::path home() const { return directory() / "home"; }
   /// Whom the tests run as.
   [[nodiscard]] const std::string& user() const { return m_user; }
