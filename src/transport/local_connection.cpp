@@ -24,11 +24,13 @@ class SocketChannel final : public Channel {
   explicit SocketChannel(tcp::socket socket) : m_socket(std::move(socket)) {}
 
   Async<Chunk> read() override {
+    if (m_has_ended) co_return Chunk{};  // Asio would wait for news of a stream that has none
     Chunk chunk{Chunk::Stream::output, std::string(k_chunk, '\0')};
     boost::system::error_code error;
     const std::size_t got = co_await m_socket.async_read_some(
         asio::buffer(chunk.data), asio::redirect_error(asio::use_awaitable, error));
-    if (error == asio::error::eof) co_return Chunk{};
+    if (error == asio::error::eof) m_has_ended = true;
+    if (m_has_ended) co_return Chunk{};
     if (error) throw Error(ErrorKind::unreachable, "the forwarded connection was lost: " + error.message());
     chunk.data.resize(got);
     co_return chunk;
@@ -63,6 +65,7 @@ class SocketChannel final : public Channel {
 
  private:
   tcp::socket m_socket;
+  bool m_has_ended = false;
 };
 
 class LocalConnection final : public Connection {
