@@ -109,7 +109,8 @@ class SetReader {
 
   template <class Use>
   bool read_byte(const Use& use) {
-    if (m_pattern[m_at] == '\\' && ++m_at >= m_pattern.size()) return false;
+    if (m_pattern[m_at] == '\\') ++m_at;
+    if (m_at >= m_pattern.size()) return false;
     use(static_cast<unsigned char>(m_pattern[m_at++]));
     return true;
   }

@@ -206,8 +206,8 @@ Statement next_statement(std::string_view text, PythonLexer& lexer, std::size_t 
     } else if (text[at] == '#') {
       at = lexer.skip_comment(at) - 1;
     } else if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] == '\n') {
-      while (++at + 1 < text.size() && is_blank(text[at + 1])) {
-      }
+      ++at;
+      while (at + 1 < text.size() && is_blank(text[at + 1])) ++at;
     } else {
       break;
     }

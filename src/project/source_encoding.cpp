@@ -65,7 +65,9 @@ class Converter {
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
   // iconv's own spelling of failure is the pointer -1.
-  [[nodiscard]] bool is_open() const { return m_handle != iconv_t(-1); }  // NOLINT(performance-no-int-to-ptr)
+  [[nodiscard]] bool is_open() const {
+    return m_handle != reinterpret_cast<iconv_t>(-1);  // NOLINT(performance-no-int-to-ptr)
+  }
 
   bool convert(std::string_view source, std::string& result) {
     std::array<char, 8192> buffer;
