@@ -138,9 +138,10 @@ std::string first_line(std::string_view text) {
   return lines.empty() ? std::string("it did not say why") : std::string(lines.front());
 }
 
-std::string without_prefix(std::string line) {
-  const std::string_view prefix = "re: ";
-  return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
+std::string without_prefix(std::string_view line) {
+  static constexpr std::string_view k_prefix = "re: ";
+  if (line.starts_with(k_prefix)) line.remove_prefix(k_prefix.size());
+  return std::string(line);
 }
 
 Error failure(const remote::Host& host, const remote::Answer& answer) {
