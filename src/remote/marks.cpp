@@ -19,7 +19,8 @@ std::size_t partial_match(std::string_view text, std::string_view mark) {
 }  // namespace
 
 MarkScanner::MarkScanner(std::string_view nonce)
-    : m_begin("\nRE1 " + std::string(nonce) + " BEGIN\n"), m_end("\nRE1 " + std::string(nonce) + " END ") {}
+    : m_begin("\036RE1 " + std::string(nonce) + " BEGIN\n"),
+      m_end("\036RE1 " + std::string(nonce) + " END ") {}
 
 std::string MarkScanner::feed(std::string_view data) {
   m_held += data;

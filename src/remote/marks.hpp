@@ -9,8 +9,10 @@
 
 namespace re::remote {
 
-/// Drops what comes before "\nRE1 <nonce> BEGIN\n", passes what follows, stops at "\nRE1 <nonce> END <code>
-/// <trailer>\n". A possible beginning of a mark at the end of the data is held back until more has come.
+/// Drops what comes before "\036RE1 <nonce> BEGIN\n", passes what follows, stops at "\036RE1 <nonce> END
+/// <code> <trailer>\n". The marks begin with a byte that text does not have (RS): a possible beginning of a
+/// mark at the end of the data is held back until more has come, and no line must wait for that with its
+/// newline.
 class MarkScanner {
  public:
   explicit MarkScanner(std::string_view nonce);

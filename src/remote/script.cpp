@@ -10,11 +10,12 @@ std::string render_script(const ScriptCall& call, std::string_view nonce) {
   text += nonce;
   text += "\nre_trailer=\n";
   text += call.library;
-  text += "\nprintf '\\nRE1 %s BEGIN\\n' \"$re_nonce\" >&2\nprintf '\\nRE1 %s BEGIN\\n' \"$re_nonce\"\n";
+  text += "\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\" >&2\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\"\n";
   text += call.function;
   for (const auto& argument : call.arguments) text += " " + shell_quote(argument);
   text += "\nset -- \"$re_nonce\" \"$?\" \"$re_trailer\"\n";
-  text += "printf '\\nRE1 %s END %s %s\\n' \"$@\" >&2\nprintf '\\nRE1 %s END %s %s\\n' \"$@\"\nexit 0\n}\n";
+  text +=
+      "printf '\\036RE1 %s END %s %s\\n' \"$@\" >&2\nprintf '\\036RE1 %s END %s %s\\n' \"$@\"\nexit 0\n}\n";
   return text;
 }
 

@@ -50,38 +50,38 @@ enum class Streams {
 /// (src/jobs/spec.cpp specifies the format).
 struct JobSpec {
   JobId id;
-  std::uint32_t index = 0;  ///< small number, never changes within its project; 1 and up
-  std::string name;         ///< shown by `list`; "runner" when the user gave none
-  std::string command;      ///< for /bin/sh -c
-  std::string project_id;   ///< identifies the project across machines
-  std::string project_name;
-  std::string project_path;  ///< the project's directory on the host, relative to the home or absolute
-  std::string snapshot;      ///< content name of the snapshot; empty with WorkTree::live
+  std::uint32_t index = 0;      ///< small number, never changes within its project; 1 and up
+  std::string name = {};        ///< shown by `list`; "runner" when the user gave none
+  std::string command = {};     ///< for /bin/sh -c
+  std::string project_id = {};  ///< identifies the project across machines
+  std::string project_name = {};
+  std::string project_path = {};  ///< the project's directory on the host, relative to the home or absolute
+  std::string snapshot = {};      ///< content name of the snapshot; empty with WorkTree::live
   WorkTree work_tree = WorkTree::own;
   Streams streams = Streams::merged;
-  std::optional<JobId> continues;   ///< start from that job's work tree
-  std::vector<std::string> shared;  ///< directories of the project that are linked into the work tree
-  std::vector<std::pair<std::string, std::string>> environment;
-  std::string submitted_from;  ///< user@host of the laptop
-  std::string git_commit;      ///< empty where there is no repository
-  std::string git_diff;        ///< the uncommitted changes, at most 1 MiB
+  std::optional<JobId> continues = {};   ///< start from that job's work tree
+  std::vector<std::string> shared = {};  ///< directories of the project that are linked into the work tree
+  std::vector<std::pair<std::string, std::string>> environment = {};
+  std::string submitted_from = {};  ///< user@host of the laptop
+  std::string git_commit = {};      ///< empty where there is no repository
+  std::string git_diff = {};        ///< the uncommitted changes, at most 1 MiB
 };
 
 /// What a host says of one job.
 struct JobStatus {
   JobId id;
   std::uint32_t index = 0;
-  std::string name;
-  std::string command;
-  std::string project_id;
-  std::string project_name;
+  std::string name = {};
+  std::string command = {};
+  std::string project_id = {};
+  std::string project_name = {};
   JobState state = JobState::unknown;
-  std::optional<int> pid;                                        ///< of the job's process, while known
-  std::optional<int> exit_code;                                  ///< the shell's convention: 128 + signal
-  std::optional<std::chrono::system_clock::time_point> started;  ///< by the host's clock
-  std::optional<std::chrono::system_clock::time_point> ended;
-  std::optional<std::chrono::seconds> elapsed;  ///< by the host's own clock, free of skew
-  std::uint64_t log_size = 0;                   ///< bytes in `log`
+  std::optional<int> pid = {};        ///< of the job's process, while known
+  std::optional<int> exit_code = {};  ///< the shell's convention: 128 + signal
+  std::optional<std::chrono::system_clock::time_point> started = {};  ///< by the host's clock
+  std::optional<std::chrono::system_clock::time_point> ended = {};
+  std::optional<std::chrono::seconds> elapsed = {};  ///< by the host's own clock, free of skew
+  std::uint64_t log_size = 0;                        ///< bytes in `log`
 };
 
 }  // namespace re::model

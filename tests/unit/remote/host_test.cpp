@@ -81,23 +81,28 @@ TEST(ScriptTest, cut_at_every_byte_it_has_no_effect) {
 
 TEST(MarkScannerTest, finds_marks_however_the_stream_is_cut) {
   const std::string stream =
-      "noise\nRE1 no\nRE1 nonce BEGIN\npay\nload\nRE1 nonc\nRE1 nonce END 3 the trailer\nafter";
+      "noise\036RE1 no\036RE1 nonce BEGIN\npay\nload\036RE1 nonc\036RE1 nonce END 3 the trailer\nafter";
   for (std::size_t step = 1; step <= stream.size(); ++step) {
     re::remote::MarkScanner scanner("nonce");
     std::string payload;
     for (std::size_t at = 0; at < stream.size(); at += step) payload += scanner.feed(stream.substr(at, step));
-    EXPECT_EQ(payload, "pay\nload\nRE1 nonc") << step;
+    EXPECT_EQ(payload, "pay\nload\036RE1 nonc") << step;
     ASSERT_TRUE(scanner.outcome()) << step;
     EXPECT_EQ(scanner.outcome()->code, 3);
     EXPECT_EQ(scanner.outcome()->trailer, "the trailer");
   }
 }
 
+TEST(MarkScannerTest, a_line_is_passed_on_whole) {
+  re::remote::MarkScanner scanner("nonce");
+  EXPECT_EQ(scanner.feed("\036RE1 nonce BEGIN\na line\n"), "a line\n");
+}
+
 TEST(MarkScannerTest, a_stream_without_end_gives_what_it_held_back) {
   re::remote::MarkScanner scanner("nonce");
-  std::string payload = scanner.feed("\nRE1 nonce BEGIN\nx\nRE1 nonce EN");
+  std::string payload = scanner.feed("\036RE1 nonce BEGIN\nx\036RE1 nonce EN");
   payload += scanner.flush();
-  EXPECT_EQ(payload, "x\nRE1 nonce EN");
+  EXPECT_EQ(payload, "x\036RE1 nonce EN");
   EXPECT_FALSE(scanner.outcome());
 }
 

@@ -1,0 +1,63 @@
+// Submitting a job: written down here first, then launched until the host has answered.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "re/base/progress.hpp"
+#include "re/engine/files.hpp"
+#include "re/engine/fleet.hpp"
+#include "re/jobs/job_host.hpp"
+#include "re/jobs/registry.hpp"
+#include "re/model/job.hpp"
+
+namespace re::engine {
+
+enum class Source {
+  current,       ///< the project's files as they are now
+  last_snapshot  ///< those of the project's newest job at that place (--no-rsync)
+};
+
+struct SubmitRequest {
+  Place place;
+  RemoteProject remote;
+  /// Everything but index, snapshot and the project's fields, which are filled in.
+  model::JobSpec spec;
+  Source source = Source::current;
+  Trust trust = Trust::times;
+  std::chrono::milliseconds deadline{std::chrono::seconds(60)};  ///< for each request to the host
+};
+
+struct Submitted {
+  model::JobSpec spec;
+  jobs::LaunchReport report;
+  std::shared_ptr<remote::Host> host;
+  /// With Streams::split; lives no longer than `host`.
+  std::unique_ptr<jobs::Attachment> streams;
+};
+
+class Submitter {
+ public:
+  /// All of them outlive this.
+  Submitter(Fleet& fleet, jobs::Registry& registry, Progress& progress)
+      : m_fleet(fleet), m_registry(registry), m_progress(progress) {}
+
+  /// Returns when the host has confirmed. When the answer is lost, the launch is repeated over new
+  /// connections under the same id; if that fails too, the job stays in state unknown and Error (unreachable)
+  /// says so: it may run, and the next listing finds out. Any other Error means that nothing runs; the job is
+  /// then forgotten.
+  Async<Submitted> submit(SubmitRequest request, ProjectFiles& files);
+
+ private:
+  struct Attempt;
+  Async<void> launch_until_answered(Attempt& attempt);
+  Async<void> launch_once(Attempt& attempt);
+  Async<void> answer_missing_snapshot(Attempt& attempt);
+  void record(const Attempt& attempt);
+
+  Fleet& m_fleet;
+  jobs::Registry& m_registry;
+  Progress& m_progress;
+};
+
+}  // namespace re::engine

@@ -1,0 +1,237 @@
+// The command table. One record a command; its function stands in commands/<name>.cpp.
+#include <array>
+
+#include "cli/command.hpp"
+#include "cli/commands/all.hpp"
+
+namespace re::cli {
+
+namespace {
+
+constexpr Option k_instance = {"-i,--instance", "INSTANCE",
+                               "where: index, name, user@host[:port], local, or all where that makes sense",
+                               "instance"};
+constexpr Option k_instance_index = {"--instance-idx", "N",
+                                     "where, by index (recompute.py's spelling of -i N)", "instance"};
+constexpr Option k_remote_home = {"--remote-home", "DIR",
+                                  "directory on the host in which projects lie [projects/]"};
+constexpr Option k_deadline = {"--deadline", "TIME", "give a host up after this long (10s, 2min)"};
+constexpr Option k_force_list = {"--force", "",
+                                 "find the project's files anew, ignoring .recompute/rsync.db"};
+constexpr Option k_name = {"--name", "NAME", "name of the job, shown by list [runner]"};
+constexpr Option k_rsync = {"--rsync", "", "bring the project's files up to date first (the default)"};
+constexpr Option k_no_rsync = {"--no-rsync", "",
+                               "run from the last snapshot that the host has, whatever was edited since"};
+constexpr Option k_live = {
+    "--live", "", "run in the project's own directory on the host instead of a tree of the job's own"};
+constexpr Option k_continue = {"--continue", "JOB",
+                               "start from that job's files: its outputs lie in the new job's tree", "job"};
+constexpr Option k_env = {"-e,--env", "NAME=VALUE", "set a variable for the job; may be given several times"};
+constexpr Option k_index = {"--idx", "N", "the job's index (recompute.py's spelling); 0 means all"};
+constexpr Option k_yes = {"-y,--yes", "", "do not ask"};
+constexpr Option k_dry_run = {"-n,--dry-run", "", "say what would be done, do nothing"};
+
+constexpr std::array k_common = {
+    Option{"--config", "FILE", "read this configuration instead of ~/.config/re/re.conf or ~/.recompute.conf",
+           "file"},
+    Option{"--json", "", "print JSON on stdout"},
+    Option{"-q,--quiet", "", "print results and errors only"},
+    Option{"--color", "WHEN", "auto, always or never"},
+    Option{"-h,--help", "", "show this help"},
+};
+
+constexpr std::array k_conf = {Option{"--force", "", "overwrite an existing file (it is kept as FILE.bak)"}};
+constexpr std::array k_sshadd = {
+    Option{"-i,--instance", "USER@HOST[:PORT]",
+           "the machine to add (recompute.py's spelling of the argument)"},
+    Option{"--name", "NAME", "a name for it"},
+    Option{"--identity", "FILE", "private key to log in with", "file"},
+    Option{"--save-password", "", "write the password that was typed into the configuration (mode 0600)"},
+    Option{"--no-check", "", "add it without trying to connect"},
+};
+constexpr std::array k_init = {k_instance,   k_instance_index, k_remote_home,
+                               k_force_list, k_no_rsync,       k_dry_run};
+constexpr std::array k_rsync_options = {
+    k_instance,    k_instance_index,
+    k_remote_home, k_force_list,
+    k_dry_run,     Option{"--delete", "", "also delete there what is no longer here, after a preview"},
+    k_yes};
+constexpr std::array k_async = {k_instance, k_instance_index, k_remote_home, k_name, k_force_list, k_rsync,
+                                k_no_rsync, k_live,           k_continue,    k_env,  k_deadline};
+constexpr std::array k_sync = {
+    k_instance,
+    k_instance_index,
+    k_remote_home,
+    k_name,
+    k_force_list,
+    k_rsync,
+    k_no_rsync,
+    k_live,
+    k_continue,
+    k_env,
+    k_deadline,
+    Option{"-t,--tty", "", "give the job a terminal; it then lives as long as the connection"}};
+constexpr std::array k_log = {
+    k_instance,
+    k_instance_index,
+    k_index,
+    Option{"--loop", "SECONDS", "look again every so often and print what is new, until the job ends"},
+    Option{"-f,--follow", "", "stream the log as it is written, until the job ends"},
+    Option{"-n,--tail", "LINES", "only the last so many lines"},
+    Option{"--filter", "REGEX", "only lines that match (POSIX extended regular expression, as grep -E)"},
+    Option{"--exit-code", "", "end with the job's exit code"}};
+constexpr std::array k_list = {
+    k_instance,
+    k_instance_index,
+    k_deadline,
+    Option{"-a,--all", "", "ended jobs too"},
+    Option{"--all-projects", "", "the jobs of all projects"},
+    Option{"--force", "", "accepted for recompute.py's sake: the list is always fresh"}};
+constexpr std::array k_kill = {k_instance, k_instance_index, k_index, k_yes,
+                               Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
+constexpr std::array k_purge = {k_instance, k_instance_index, k_yes,
+                                Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
+constexpr std::array k_push = {k_instance, k_instance_index, k_remote_home, k_dry_run};
+constexpr std::array k_pull = {
+    k_instance, k_instance_index, k_remote_home, k_dry_run,
+    Option{"--job", "JOB", "from this job's tree [the newest job's, then the project's]", "job"}};
+constexpr std::array k_probe = {k_instance,
+                                k_instance_index,
+                                k_remote_home,
+                                k_deadline,
+                                Option{"--gpus", "", "one row per GPU"},
+                                Option{"--force", "", "accepted for recompute.py's sake: nothing is cached"}};
+
+constexpr std::array k_commands = {
+    Command{"conf",
+            "Setting up",
+            "Write a sample configuration",
+            "",
+            "Writes ~/.config/re/re.conf with every key explained, unless a configuration exists.",
+            k_conf,
+            Arguments::none,
+            {},
+            run_conf},
+    Command{"sshadd",
+            "Setting up",
+            "Add a machine to the configuration",
+            "USER@HOST[:PORT]",
+            "Connects to the machine once, with the keys that ssh would use or a password that is asked for, "
+            "and appends an "
+            "[instance N] section. The rest of the file stays as it is.",
+            k_sshadd,
+            Arguments::one_optional,
+            {},
+            run_sshadd},
+    Command{"init",
+            "Setting up",
+            "Make this directory a project and copy it to the host",
+            "",
+            "Finds the project's files by reading its imports, writes .recompute/, makes the project's "
+            "directory on the host "
+            "and copies the files. Done twice it changes nothing.",
+            k_init,
+            Arguments::none,
+            {},
+            run_init},
+    Command{
+        "rsync",
+        "Files",
+        "Bring the project's files on the host up to date",
+        "",
+        "Copies the files that .recompute/rsync.db lists. Nothing on the host is deleted without --delete.",
+        k_rsync_options,
+        Arguments::none,
+        {},
+        run_rsync},
+    Command{"push", "Files", "Upload files", "LOCAL... [REMOTE]",
+            "Paths on the host are relative to the project there; without REMOTE they go to data/. As "
+            "recompute.py took it, one "
+            "quoted pair \"LOCAL REMOTE\" does the same.",
+            k_push, Arguments::many, "file", run_push},
+    Command{"pull",
+            "Files",
+            "Download files",
+            "REMOTE... [LOCAL]",
+            "A relative path is looked for in the newest job's tree (--job names another), then in the "
+            "project on the host. "
+            "Without LOCAL it comes to the same place in the project here. As recompute.py took it, one "
+            "quoted pair "
+            "\"REMOTE LOCAL\" does the same.",
+            k_pull,
+            Arguments::many,
+            {},
+            run_pull},
+    Command{"async",
+            "Jobs",
+            "Start a command on the host and return",
+            "COMMAND...",
+            "The job runs in a tree of its own, made from a snapshot of the project as it is now: later "
+            "edits never reach it, and "
+            "parallel jobs never overwrite each other's outputs. It outlives the connection and this "
+            "machine. One quoted "
+            "argument is a command for the remote sh; several arguments arrive as they are.",
+            k_async,
+            Arguments::command,
+            {},
+            run_async},
+    Command{"sync",
+            "Jobs",
+            "Run a command on the host and wait for it",
+            "COMMAND...",
+            "As async, with stdin, stdout, stderr and signals passed through; ends with the command's exit "
+            "code (128+N for "
+            "signal N), 255 when the connection failed. If the connection breaks the job goes on, and re log "
+            "--follow picks it up.",
+            k_sync,
+            Arguments::command,
+            {},
+            run_sync},
+    Command{"log", "Jobs", "Show a job's output", "[JOB]",
+            "JOB is an index, a name or an id; the newest job if none is named.", k_log,
+            Arguments::one_optional, "job", run_log},
+    Command{"list",
+            "Jobs",
+            "List jobs, on all hosts that have some",
+            "",
+            "Live jobs of this project (of all projects outside one), also those started from another "
+            "machine. A host that cannot be "
+            "reached is shown as unreachable.",
+            k_list,
+            Arguments::none,
+            {},
+            run_list},
+    Command{"kill", "Jobs", "End jobs and everything they started", "[JOB...]",
+            "JOB is an index, a name or an id; 0 means all. Without one the live jobs are listed and the "
+            "index is asked for.",
+            k_kill, Arguments::many, "job", run_kill},
+    Command{"purge",
+            "Jobs",
+            "End all live jobs of the project",
+            "",
+            "Lists them and asks first, on a terminal; elsewhere it needs --yes.",
+            k_purge,
+            Arguments::none,
+            {},
+            run_purge},
+    Command{"probe",
+            "Machines",
+            "Show what the machines have free",
+            "",
+            "Asks every configured instance at once (or those of -i).",
+            k_probe,
+            Arguments::none,
+            {},
+            run_probe},
+};
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return k_commands;
+}
+std::span<const Option> common_options() {
+  return k_common;
+}
+
+}  // namespace re::cli

@@ -1,0 +1,84 @@
+#include <boost/asio/awaitable.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/all.hpp"
+#include "cli/files.hpp"
+#include "re/base/units.hpp"
+#include "re/project/resolve.hpp"
+#include "re/ui/text.hpp"
+
+namespace re::cli {
+
+namespace {
+
+project::Project make_project(Context& context, const Parsed& parsed) {
+  if (context.project() && !context.project()->id.empty()) return *context.project();
+  const auto root = context.project() ? context.project()->root : std::filesystem::current_path();
+  if (parsed.has("dry-run")) {
+    project::Project planned;
+    planned.root = root;
+    planned.name = root.filename();
+    return planned;
+  }
+  auto project = project::init_project(root);
+  context.forget_project();
+  return project;
+}
+
+void say_what_would_be(Context& context, const project::Project& project, const engine::Place& place,
+                       const engine::RemoteProject& remote) {
+  const auto files = project::collect_files(project.root);
+  for (const auto& warning : files.warnings) context.progress().note(warning);
+  auto& console = context.console();
+  if (!std::filesystem::exists(project.file("id")))
+    console.out("would make " + project.file("").string() + "\n");
+  console.out("would make " + remote.directory + " on " + place.label + "\n");
+  for (const auto& file : files.files) console.out("would copy " + ui::sanitise_line(file.path) + "\n");
+  console.out(std::to_string(files.files.size()) + " files, " + format_size(files.total_size()) + "\n");
+}
+
+void warn_of_unresolved(Context& context, const project::Project& project, const engine::LocalState& state) {
+  std::vector<std::string> paths;
+  for (const auto& file : state.files.files) paths.push_back(file.path);
+  const auto scanned = project::scan_files(project.root, paths);
+  const auto report = project::resolve_imports(project.root, scanned, {});
+  for (const auto& missing : report.unresolved) context.progress().note(ui::sanitise_line(missing));
+}
+
+}  // namespace
+
+int run_init(Context& context, const Parsed& parsed) {
+  const auto project = make_project(context, parsed);
+  const auto place = context.place(parsed);
+  const auto remote = remote_project(context, place, project);
+  if (parsed.has("dry-run")) {
+    say_what_would_be(context, project, place, remote);
+    return 0;
+  }
+  auto files = project_files(context, project);
+  const auto state = files.read(trust(parsed));
+  warn_of_unresolved(context, project, state);
+  remote::TransferReport report;
+  if (!parsed.has("no-rsync")) {
+    context.run([&]() -> Async<int> {
+      const auto host = co_await context.fleet().host(place);
+      report = co_await files.bring(*host, state, remote, remote::Preview::no);
+      co_return 0;
+    });
+  }
+  if (context.is_json()) {
+    const nlohmann::json json = {
+        {"project", project.name},           {"root", project.root.string()},
+        {"instance", place.label},           {"directory", remote.directory},
+        {"files", state.files.files.size()}, {"files_transferred", report.files_transferred}};
+    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else if (context.mode() == OutputMode::human) {
+    context.console().out(ui::sanitise_line(project.name) + " is ready on " + place.label + ":" +
+                          remote.directory + ": " + std::to_string(state.files.files.size()) + " files, " +
+                          std::to_string(report.files_transferred) + " copied\n");
+  }
+  return 0;
+}
+
+}  // namespace re::cli

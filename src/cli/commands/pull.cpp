@@ -1,0 +1,99 @@
+#include <boost/asio/awaitable.hpp>
+#include <filesystem>
+
+#include "cli/commands/all.hpp"
+#include "cli/files.hpp"
+#include "cli/jobs.hpp"
+#include "re/ui/text.hpp"
+
+namespace re::cli {
+
+namespace {
+
+struct PullRequest {
+  engine::Place place;
+  std::vector<std::string> sources;
+  std::string destination;         ///< empty: the same place in the project here
+  std::vector<std::string> bases;  ///< where a relative source is looked for, in this order
+};
+
+// The job's own tree first, then the project's directory.
+void add_bases(Context& context, const Parsed& parsed, const project::Project& project,
+               PullRequest& request) {
+  const auto job = parsed.text("job");
+  std::optional<jobs::RegistryRecord> record;
+  if (job) {
+    record = find_job(context, parsed, *job);
+  } else {
+    for (const auto& known : context.registry().list({jobs::RegistryFilter::Which::all, project.id, {}})) {
+      const bool is_elsewhere =
+          (parsed.has("instance") || parsed.has("instance-idx")) && known.instance != request.place.key;
+      const bool never_ran =
+          known.state == model::JobState::incomplete || known.state == model::JobState::intent;
+      if (!is_elsewhere && !never_ran) record = known;
+    }
+  }
+  if (record) {
+    request.place = context.place_of(record->instance, parsed);
+    request.bases.push_back(".re/jobs/" + record->id.text() + "/work/");
+  }
+  if (!job) request.bases.push_back(remote_project(context, request.place, project).directory + "/");
+}
+
+PullRequest read_request(Context& context, const Parsed& parsed) {
+  auto paths = path_arguments(parsed, Side::remote);
+  if (paths.empty()) throw Error(ErrorKind::usage, "nothing to pull", "re pull PATH... [DIRECTORY]");
+  const auto project = project_with_id(context);
+  PullRequest request{context.place(parsed), {}, {}, {}};
+  if (paths.size() > 2 && paths.back() == "." && parsed.arguments.size() == 2) {
+    paths.pop_back();  // recompute.py's document spells it `re pull "bin/ ./bin/" .`
+  }
+  if (paths.size() > 1) {
+    request.destination = paths.back();
+    paths.pop_back();
+  }
+  request.sources = std::move(paths);
+  add_bases(context, parsed, project, request);
+  return request;
+}
+
+std::string destination_of(const PullRequest& request, const std::string& source,
+                           const project::Project& project) {
+  if (!request.destination.empty()) return request.destination;
+  const bool is_absolute = source.starts_with('/') || source.starts_with("~/");
+  if (is_absolute) return project.root.string() + "/";
+  const bool is_contents = source.ends_with('/');
+  const auto parent = std::filesystem::path(source).parent_path();
+  return (project.root / (is_contents ? std::filesystem::path(source) : parent)).string() + "/";
+}
+
+Async<std::string> locate(const PullRequest& request, remote::Host& host, const std::string& source) {
+  if (source.starts_with('/') || source.starts_with("~/")) co_return source;
+  std::vector<std::string> candidates;
+  for (const auto& base : request.bases) candidates.push_back(base + source);
+  const auto found = co_await remote::find_first(host, candidates);
+  if (found) co_return candidates[*found];
+  throw Error(ErrorKind::not_found, "no " + ui::sanitise_line(source) + " on " + request.place.label,
+              "looked in " + join(request.bases, " and "));
+}
+
+}  // namespace
+
+int run_pull(Context& context, const Parsed& parsed) {
+  const auto request = read_request(context, parsed);
+  const auto project = context.require_project();
+  remote::TransferOptions options;
+  if (parsed.has("dry-run")) options.preview = remote::Preview::yes;
+  return context.run([&]() -> Async<int> {
+    const auto host = co_await context.fleet().host(request.place);
+    for (const auto& source : request.sources) {
+      const std::string path = co_await locate(request, *host, source);
+      const std::string destination = destination_of(request, source, project);
+      const auto report = co_await remote::pull(*host, path, destination, options, context.progress());
+      report_transfer(context, report, "pulled " + ui::sanitise_line(path));
+    }
+    co_return 0;
+  });
+}
+
+}  // namespace re::cli

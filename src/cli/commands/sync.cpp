@@ -1,0 +1,141 @@
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+
+#include "cli/commands/all.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/input_pump.hpp"
+#include "cli/log_printer.hpp"
+#include "cli/submit.hpp"
+#include "cli/terminal_job.hpp"
+
+namespace re::cli {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds k_signal_deadline{20};
+constexpr int k_presses_to_detach = 3;
+
+// A running sync: the job's streams, our input, and the signals that go to the job.
+class Session {
+ public:
+  Session(Context& context, engine::Submitted submitted)
+      : m_context(context),
+        m_submitted(std::move(submitted)),
+        m_printer(context.console(), context.colour(), std::nullopt) {}
+
+  Async<int> stream() {
+    start_input();
+    std::optional<Error> failure;
+    try {
+      co_await print_all();
+    } catch (const Error& error) {
+      failure = error;
+    }
+    m_stop_input.emit(asio::cancellation_type::all);
+    m_printer.finish();
+    const std::string index = std::to_string(m_submitted.spec.index);
+    if (m_has_detached)
+      throw Error(ErrorKind::interrupted, "job " + index + " goes on", "re log --follow " + index);
+    if (failure) {
+      throw failure->within("job " + index + " goes on, pick it up with `re log --follow " + index + "`");
+    }
+    co_return finish();
+  }
+
+  // A signal to `re` goes to the job; who presses Ctrl-C again and again wants to leave.
+  void pass_on(int signal) {
+    if (signal == SIGINT && ++m_presses >= k_presses_to_detach) {
+      m_has_detached = true;
+      asio::co_spawn(m_context.io(), m_submitted.streams->close(), asio::detached);
+      return;
+    }
+    if (m_presses == k_presses_to_detach - 1)
+      m_context.progress().note("once more Ctrl-C leaves the job running");
+    std::function<Async<void>()> send = [this, signal]() -> Async<void> {
+      jobs::JobHost host(*m_submitted.host);
+      co_await host.send_signal(m_submitted.spec.id, signal, k_signal_deadline);
+    };
+    asio::co_spawn(m_context.io(), std::move(send), [this](const std::exception_ptr& failure) {
+      if (failure) m_context.progress().note("the signal did not reach the job");
+    });
+  }
+
+ private:
+  void start_input() {
+    auto& streams = *m_submitted.streams;
+    std::function<Async<void>()> pump = [&streams]() -> Async<void> {
+      std::function<Async<void>(std::string_view)> write = [&streams](std::string_view data) {
+        return streams.write(data);
+      };
+      std::function<Async<void>()> close = [&streams] { return streams.close_input(); };
+      co_await pump_input(std::move(write), std::move(close));
+    };
+    asio::co_spawn(m_context.io(), std::move(pump),
+                   asio::bind_cancellation_slot(m_stop_input.slot(), asio::detached));
+  }
+
+  Async<void> print_all() {
+    for (;;) {
+      const auto chunk = co_await m_submitted.streams->read();
+      if (chunk.stream == transport::Chunk::Stream::end) co_return;
+      const bool is_output = chunk.stream == transport::Chunk::Stream::output;
+      m_printer.print(is_output ? jobs::LogStream::output : jobs::LogStream::error, chunk.data);
+    }
+  }
+
+  int finish() {
+    const auto& end = m_submitted.streams->end();
+    m_context.registry().set_state(m_submitted.spec.id, {end.state, end.exit_code, {}, {}});
+    if (end.exit_code) return *end.exit_code;
+    throw Error(ErrorKind::unreachable,
+                "job " + std::to_string(m_submitted.spec.index) +
+                    " ended without an exit status: " + std::string(to_string(end.state)));
+  }
+
+  Context& m_context;
+  engine::Submitted m_submitted;
+  LogPrinter m_printer;
+  asio::cancellation_signal m_stop_input;
+  int m_presses = 0;
+  bool m_has_detached = false;
+};
+
+}  // namespace
+
+int run_sync(Context& context, const Parsed& parsed) {
+  if (parsed.has("tty")) return run_terminal_job(context, parsed);
+  auto request = submit_request(context, parsed, model::Streams::split);
+  auto files = project_files(context, project_with_id(context));
+  std::unique_ptr<Session> session;
+  const auto on_signal = [&session](int signal) {
+    if (session == nullptr || signal == SIGHUP) return false;  // nothing runs yet, or the terminal has gone
+    session->pass_on(signal);
+    return true;
+  };
+  const auto task = [&]() -> Async<int> {
+    engine::Submitter submitter(context.fleet(), context.registry(), context.progress());
+    auto submitted = co_await submitter.submit(std::move(request), files);
+    context.console().clear_status();
+    session = std::make_unique<Session>(context, std::move(submitted));
+    co_return co_await session->stream();
+  };
+  try {
+    return context.run(task, on_signal);
+  } catch (const Error& error) {
+    const bool is_ours = error.kind() != ErrorKind::usage && error.kind() != ErrorKind::interrupted;
+    if (!is_ours || exit_code_for(error.kind()) == ExitCode::transport) throw;
+    // ssh's rule: a failure of ours is told from every exit code that a job is likely to have.
+    throw Error(ErrorKind::unreachable, error.what());
+  }
+}
+
+}  // namespace re::cli

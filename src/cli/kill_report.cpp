@@ -1,0 +1,139 @@
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/jobs.hpp"
+#include "re/base/units.hpp"
+#include "re/jobs/kill.hpp"
+#include "re/ui/text.hpp"
+
+namespace re::cli {
+
+namespace {
+
+constexpr std::chrono::seconds k_margin{30};  // beside the grace, for the request itself
+
+struct Outcomes {
+  std::map<JobId, jobs::KillReport> reports;
+  std::vector<engine::HostProblem> problems;
+};
+
+std::chrono::milliseconds read_grace(const Parsed& parsed) {
+  const auto text = parsed.text("grace");
+  if (!text) return jobs::KillOptions{}.grace;
+  if (const auto grace = parse_duration(*text)) return *grace;
+  throw Error(ErrorKind::usage, "--grace takes a time such as 5s or 1min, not \"" + *text + "\"");
+}
+
+Async<Outcomes> kill_on_hosts(Context& context, const Parsed& parsed,
+                              const std::vector<jobs::RegistryRecord>& jobs) {
+  std::map<std::string, std::vector<JobId>> ids;
+  for (const auto& job : jobs) ids[job.instance].push_back(job.id);
+  std::vector<engine::Place> places;
+  for (const auto& [key, jobs_there] : ids) places.push_back(context.place_of(key, parsed));
+  Outcomes outcomes;
+  jobs::KillOptions options;
+  options.grace = read_grace(parsed);
+  const auto deadline = options.grace + k_margin;
+  std::function<Async<void>(std::size_t, remote::Host&)> work = [&](std::size_t i,
+                                                                    remote::Host& host) -> Async<void> {
+    auto reports = co_await jobs::kill_jobs(host, ids[places[i].key], options, deadline);
+    for (auto& report : reports) outcomes.reports.insert_or_assign(report.id, report);
+  };
+  context.progress().step("ending " + std::to_string(jobs.size()) + (jobs.size() == 1 ? " job" : " jobs"));
+  const auto errors = co_await engine::on_each(context.fleet(), places, deadline + k_margin, std::move(work));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (errors[i]) outcomes.problems.push_back({places[i].label, *errors[i]});
+  }
+  co_return outcomes;
+}
+
+std::string describe(const jobs::KillReport& report) {
+  switch (report.outcome) {
+    case jobs::KillReport::Outcome::killed:
+      return "ended";
+    case jobs::KillReport::Outcome::already_ended:
+      return "had ended already";
+    case jobs::KillReport::Outcome::not_running:
+      return "had not begun, and will not";
+    case jobs::KillReport::Outcome::survivors:
+      return "has processes that live on:";
+    case jobs::KillReport::Outcome::refused:
+      return "was left alone: " + report.reason;
+    case jobs::KillReport::Outcome::unknown_job:
+      return "is not known to its host";
+  }
+  return "";
+}
+
+std::string_view json_name(jobs::KillReport::Outcome outcome) {
+  switch (outcome) {
+    case jobs::KillReport::Outcome::killed:
+      return "killed";
+    case jobs::KillReport::Outcome::already_ended:
+      return "already_ended";
+    case jobs::KillReport::Outcome::not_running:
+      return "not_running";
+    case jobs::KillReport::Outcome::survivors:
+      return "survivors";
+    case jobs::KillReport::Outcome::refused:
+      return "refused";
+    case jobs::KillReport::Outcome::unknown_job:
+      return "unknown_job";
+  }
+  return "";
+}
+
+bool is_success(const jobs::KillReport& report) {
+  return report.outcome == jobs::KillReport::Outcome::killed ||
+         report.outcome == jobs::KillReport::Outcome::already_ended ||
+         report.outcome == jobs::KillReport::Outcome::not_running;
+}
+
+nlohmann::json to_json(const jobs::RegistryRecord& job, const jobs::KillReport& report) {
+  nlohmann::json json = {{"index", job.index},
+                         {"id", job.id.text()},
+                         {"outcome", json_name(report.outcome)},
+                         {"reason", report.reason},
+                         {"survivors", nlohmann::json::array()}};
+  for (const auto& survivor : report.survivors)
+    json["survivors"].push_back({{"pid", survivor.pid}, {"command", survivor.command}});
+  return json;
+}
+
+std::string to_text(const jobs::RegistryRecord& job, const jobs::KillReport& report) {
+  std::string text = "job " + std::to_string(job.index) + " (" + ui::sanitise_line(job.name) + ") " +
+                     describe(report) + "\n";
+  for (const auto& survivor : report.survivors) {
+    text += "  pid " + std::to_string(survivor.pid) + "  " + ui::sanitise_line(survivor.command) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jobs::RegistryRecord>& jobs) {
+  Outcomes outcomes;
+  context.run([&]() -> Async<int> {
+    outcomes = co_await kill_on_hosts(context, parsed, jobs);
+    co_return 0;
+  });
+  nlohmann::json json = nlohmann::json::array();
+  int code = 0;
+  for (const auto& job : jobs) {
+    const auto report = outcomes.reports.find(job.id);
+    if (report == outcomes.reports.end()) continue;
+    if (!is_success(report->second)) code = 1;
+    if (context.is_json()) {
+      json.push_back(to_json(job, report->second));
+    } else if (context.mode() == OutputMode::human || !is_success(report->second)) {
+      context.console().out(to_text(job, report->second));
+    }
+  }
+  if (context.is_json())
+    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (!outcomes.problems.empty()) throw Error(outcomes.problems.front().error);
+  return code;
+}
+
+}  // namespace re::cli

@@ -1,0 +1,168 @@
+#include "re/engine/submit.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include "engine/backoff.hpp"
+#include "re/sys/failpoint.hpp"
+
+namespace re::engine {
+
+namespace {
+
+constexpr int k_connections = 4;  // the first, and three more when an answer was lost
+constexpr int k_repeats = 20;     // of a launch whose job is committed and not yet running
+
+bool is_lost_answer(const Error& error) {
+  return error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout;
+}
+
+}  // namespace
+
+struct Submitter::Attempt {
+  SubmitRequest request;
+  ProjectFiles& files;
+  LocalState state = {};
+  Submitted submitted;
+  enum class Sent { no, perhaps } sent = Sent::no;
+
+  [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
+  [[nodiscard]] std::string label() const {
+    return "cannot start job " + std::to_string(request.spec.index) + " on " + request.place.label;
+  }
+};
+
+Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
+  request.spec.project_id = files.project().id;
+  request.spec.project_name = files.project().name;
+  request.spec.project_path = request.remote.directory;
+  request.spec.shared = request.remote.shared;
+  model::JobSpec unsent = request.spec;
+  Attempt attempt{std::move(request), files, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  auto& spec = attempt.request.spec;
+  if (attempt.request.source == Source::last_snapshot) {
+    const jobs::RegistryFilter filter{jobs::RegistryFilter::Which::all, spec.project_id,
+                                      attempt.request.place.key};
+    for (const auto& job : m_registry.list(filter)) {
+      if (!job.snapshot.empty()) spec.snapshot = job.snapshot;
+    }
+    if (attempt.has_own_tree() && spec.snapshot.empty()) {
+      throw Error(ErrorKind::not_found, attempt.request.place.label + " has no snapshot of this project",
+                  "drop --no-rsync");
+    }
+  } else {
+    attempt.state = files.read(attempt.request.trust);
+    if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
+  }
+  spec.index = m_registry.add_intent(spec, attempt.request.place.key);
+  sys::failpoint("submit.intent");
+  std::exception_ptr failure;
+  try {
+    co_await launch_until_answered(attempt);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    if (attempt.sent == Attempt::Sent::no) m_registry.remove(spec.id);
+    std::rethrow_exception(failure);
+  }
+  record(attempt);
+  attempt.submitted.spec = spec;
+  co_return std::move(attempt.submitted);
+}
+
+Async<void> Submitter::launch_until_answered(Attempt& attempt) {
+  std::optional<Error> lost;
+  for (int connection = 0; connection < k_connections; ++connection) {
+    if (lost) {
+      m_fleet.forget(attempt.request.place);
+      m_progress.step("asking " + attempt.request.place.label + " again");
+      co_await wait_before_retry(connection);
+    }
+    std::optional<Error> failure;
+    try {
+      m_progress.step("connecting to " + attempt.request.place.label);
+      attempt.submitted.host = co_await m_fleet.host(attempt.request.place);
+      co_await launch_once(attempt);
+    } catch (const Error& error) {
+      failure = error;
+    }
+    if (!failure) co_return;
+    const bool may_run = attempt.sent == Attempt::Sent::perhaps && is_lost_answer(*failure);
+    if (!may_run && !lost) {
+      attempt.sent = Attempt::Sent::no;
+      throw failure->within(attempt.label());
+    }
+    if (may_run) m_registry.set_state(attempt.request.spec.id, {model::JobState::unknown, {}, {}, {}});
+    lost = failure;
+  }
+  const std::string index = std::to_string(attempt.request.spec.index);
+  throw Error(ErrorKind::unreachable,
+              "the answer of " + attempt.request.place.label + " was lost, job " + index +
+                  " may run or not: " + lost->message(),
+              "`re list` finds out when the host answers again");
+}
+
+Async<void> Submitter::launch_once(Attempt& attempt) {
+  auto& request = attempt.request;
+  if (!attempt.has_own_tree() && request.source == Source::current) {
+    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, remote::Preview::no);
+  }
+  jobs::JobHost host(*attempt.submitted.host);
+  for (int repeat = 0; repeat < k_repeats; ++repeat) {
+    m_progress.step("starting on " + request.place.label);
+    attempt.sent = Attempt::Sent::perhaps;
+    sys::failpoint("submit.launch");
+    if (request.spec.streams == model::Streams::split) {
+      attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline);
+      attempt.submitted.report = attempt.submitted.streams->launched();
+    } else {
+      attempt.submitted.report = co_await host.launch(request.spec, request.deadline);
+    }
+    sys::failpoint("submit.launched");
+    const auto answer = attempt.submitted.report.answer;
+    if (answer == jobs::Launch::conflict) {
+      attempt.sent = Attempt::Sent::no;
+      throw Error(ErrorKind::conflict, "another job has its id there", "submit it again");
+    }
+    const bool has_streams = attempt.submitted.streams != nullptr;
+    if (answer == jobs::Launch::need_snapshot) {
+      attempt.sent = Attempt::Sent::no;
+      co_await answer_missing_snapshot(attempt);
+    } else if (answer != jobs::Launch::committed || has_streams) {
+      co_return;
+    }
+  }
+}
+
+Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
+  auto& request = attempt.request;
+  if (request.source == Source::last_snapshot) {
+    throw Error(ErrorKind::not_found, "the snapshot " + request.spec.snapshot + " is no longer there",
+                "drop --no-rsync");
+  }
+  co_await attempt.files.bring_snapshot(*attempt.submitted.host, attempt.state, request.remote);
+  request.spec.snapshot = attempt.state.snapshot;
+}
+
+void Submitter::record(const Attempt& attempt) {
+  const auto& report = attempt.submitted.report;
+  jobs::StateChange change;
+  switch (report.answer) {
+    case jobs::Launch::started:
+      change.state = model::JobState::running;
+      break;
+    case jobs::Launch::exited:
+      change.state = model::JobState::done;
+      break;
+    case jobs::Launch::lost:
+      change.state = model::JobState::lost;
+      break;
+    default:
+      change.state = model::JobState::committed;
+      break;
+  }
+  change.exit_code = report.exit_code;
+  m_registry.set_state(attempt.request.spec.id, change);
+}
+
+}  // namespace re::engine
