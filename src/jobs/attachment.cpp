@@ -38,25 +38,48 @@ Attachment::Attachment(remote::Host& host, JobId id, Offsets offsets)
 
 Attachment::~Attachment() = default;
 
-// The first line of the output; what came behind it is kept. Of stderr only the tools' complaints can come
-// yet.
-Async<std::string> Attachment::read_answer() {
+// The first line of the output is the answer to the launch.
+Async<void> Attachment::read_answer(std::string token) {
+  m_mark = std::move(token) + "\n";
   std::string text;
-  std::string complaint;
-  for (;;) {
+  while (text.find('\n') == std::string::npos) {
     const Chunk chunk = co_await m_run->read();
-    if (chunk.stream == Chunk::Stream::end) break;
-    (chunk.stream == Chunk::Stream::output ? text : complaint) += chunk.data;
-    if (text.find('\n') != std::string::npos) break;
-    if (text.size() > k_answer_limit) throw Error(ErrorKind::protocol, "the host gave no answer to a launch");
+    if (chunk.stream == Chunk::Stream::error) take_error(chunk.data);
+    if (chunk.stream == Chunk::Stream::output) text += chunk.data;
+    if (chunk.stream == Chunk::Stream::end || text.size() > k_answer_limit + chunk.data.size()) {
+      const remote::Outcome outcome = m_run->outcome();
+      throw Error(ErrorKind::protocol, "the host gave no answer to a launch");
+    }
   }
   const auto end = text.find('\n');
-  if (end == std::string::npos) {
-    const remote::Outcome outcome = m_run->outcome();
-    throw Error(ErrorKind::protocol, "the host gave no answer to a launch: " + outcome.trailer);
+  m_held_output = text.substr(end + 1);
+  m_launched = read_launch_answer(text.substr(0, end), m_complaint, m_host->name());
+}
+
+// Before the mark are complaints of the launch's tools.
+void Attachment::take_error(std::string_view data) {
+  if (m_mark.empty()) {
+    m_held_error += data;
+    return;
   }
-  m_held = text.substr(end + 1);
-  co_return text.substr(0, end);
+  m_complaint += data;
+  const auto at = m_complaint.find(m_mark);
+  if (at == std::string::npos) return;
+  m_held_error = m_complaint.substr(at + m_mark.size());
+  m_complaint.resize(at);
+  m_mark.clear();
+}
+
+std::optional<Chunk> Attachment::take_held() {
+  Chunk chunk;
+  if (!m_held_output.empty())
+    chunk = {Chunk::Stream::output, std::exchange(m_held_output, {})};
+  else if (!m_held_error.empty())
+    chunk = {Chunk::Stream::error, std::exchange(m_held_error, {})};
+  else
+    return std::nullopt;
+  count(chunk);
+  return chunk;
 }
 
 Async<void> Attachment::write(std::string_view data) {
@@ -103,30 +126,34 @@ Async<Chunk> Attachment::read_rest() {
   co_return chunk;
 }
 
+void Attachment::hold(Chunk chunk) {
+  if (chunk.stream == Chunk::Stream::output) m_held_output = std::move(chunk.data);
+  if (chunk.stream == Chunk::Stream::error) take_error(chunk.data);
+}
+
 Async<Chunk> Attachment::read() {
-  if (!m_held.empty()) {
-    Chunk held{Chunk::Stream::output, std::exchange(m_held, {})};
-    count(held);
-    co_return held;
-  }
-  while (!m_end) {
+  for (;;) {
+    if (auto held = take_held()) co_return std::move(*held);
+    if (m_end) co_return co_await read_rest();
     Chunk chunk = co_await m_run->read();
-    if (chunk.stream != Chunk::Stream::end) {
-      count(chunk);
-      co_return chunk;
-    }
+    const bool has_ended = chunk.stream == Chunk::Stream::end;
+    hold(std::move(chunk));
+    if (!has_ended) continue;
     const remote::Outcome outcome = m_run->outcome();
     take_end(outcome);
     // The supervisor died and the job lives on: what is left to wait for is the job's own lock.
     if (m_end->state == model::JobState::unsupervised && !std::exchange(m_knows_unsupervised, true)) {
       m_end.reset();
-      const OwnedCall owned = stream_call(
-          "re_attach", {m_id.text(), std::to_string(m_offsets.output), std::to_string(m_offsets.error)});
-      remote::ScriptCall call = owned.call();
-      m_run = co_await m_host->start(std::move(call), k_rest_deadline);
+      co_await start();
     }
   }
-  co_return co_await read_rest();
+}
+
+Async<void> Attachment::start() {
+  const OwnedCall owned = stream_call(
+      "re_attach", {m_id.text(), std::to_string(m_offsets.output), std::to_string(m_offsets.error)});
+  remote::ScriptCall call = owned.call();
+  m_run = co_await m_host->start(std::move(call), k_rest_deadline);
 }
 
 }  // namespace re::jobs

@@ -105,14 +105,12 @@ Async<std::unique_ptr<Attachment>> JobHost::launch_attached(model::JobSpec spec,
   std::unique_ptr<Attachment> attachment(new Attachment(*m_host, spec.id, Offsets{}));
   const OwnedCall owned = launch_call(spec, m_shell, "re_launch_attached");
   const std::string what = "starting a job on " + m_host->name();
-  std::string answer;
-  std::string complaint;
   co_await sys::with_deadline(deadline, what, [&]() -> Async<void> {
     remote::ScriptCall call = owned.call();
     attachment->m_run = co_await m_host->start(std::move(call), deadline);
-    answer = co_await attachment->read_answer();
+    std::string token = owned.arguments.at(k_token_argument);
+    co_await attachment->read_answer(std::move(token));
   });
-  attachment->m_launched = read_launch_answer(answer, complaint, m_host->name());
   co_return attachment;
 }
 

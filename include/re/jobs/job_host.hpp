@@ -97,7 +97,11 @@ class Attachment {
  private:
   friend class JobHost;
   Attachment(remote::Host& host, JobId id, Offsets offsets);
-  Async<std::string> read_answer();
+  Async<void> read_answer(std::string token);
+  Async<void> start();
+  void take_error(std::string_view data);
+  void hold(transport::Chunk chunk);
+  std::optional<transport::Chunk> take_held();
   void take_end(const remote::Outcome& outcome);
   Async<transport::Chunk> read_rest();
   void count(const transport::Chunk& chunk);
@@ -105,7 +109,10 @@ class Attachment {
   remote::Host* m_host;
   JobId m_id;
   std::unique_ptr<remote::ScriptRun> m_run;
-  std::string m_held;  // output that came with the answer's line
+  std::string m_held_output;  // what came with the answer's line
+  std::string m_held_error;
+  std::string m_mark;       // the job's stderr begins behind it; empty once it was seen
+  std::string m_complaint;  // what came before
   Offsets m_offsets;
   LaunchReport m_launched;
   std::optional<End> m_end;

@@ -60,6 +60,13 @@ re_compare() {
     [ "$(cat env && echo .)" = "$re_env." ]
 }
 
+# re_touch FILE...: not with `:`, for a special builtin's failed redirection ends the shell (POSIX 2.8.1).
+re_touch() {
+  for re_file do
+    true >>"$re_file" || return 1
+  done
+}
+
 # The rename of spec commits; all before it is on the disk by then.
 re_write() {
   re_fault launch.cmd || return 1
@@ -71,9 +78,9 @@ re_write() {
   re_fault launch.diff || return 1
   printf '%s' "$re_diff" >git.diff || return 1
   re_fault launch.streams || return 1
-  : >>log && : >>sup.lock && : >>job.lock && : >>exit.pending || return 1
+  re_touch log sup.lock job.lock exit.pending || return 1
   if [ "$re_input" = fifo ]; then
-    : >>err && { [ -p stdin ] || mkfifo stdin; } || return 1
+    re_touch err && { [ -p stdin ] || mkfifo stdin; } || return 1
   fi
   re_fault launch.spec || return 1
   printf '%s' "$re_spec" >spec.tmp || return 1
@@ -104,11 +111,14 @@ re_start_supervisor() {
   re_fault launch.started || return
 }
 
-# Waits until the job runs or has ended, at most five seconds.
+# Waits until the job runs or has ended, at most five seconds; less when nobody is at work.
 re_report() {
-  re_waited=0
+  re_waited=0 re_look=100
   until re_find_exit && [ -n "$re_exit" ] || [ -e run ] || [ "$re_waited" -ge 500 ]; do
     re_pause
+    [ "$re_waited" -ge "$re_look" ] || continue
+    re_is_free sup.lock && break
+    re_look=$((re_look + 100))
   done
   re_evaluate
   case $re_state in

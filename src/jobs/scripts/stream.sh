@@ -2,8 +2,8 @@
 # A job's output as it comes, by byte offset.
 # shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
-# re_launch_attached: the arguments of re_launch. The first line of the output is its answer; when the job started,
-# its streams follow, and it has our input.
+# re_launch_attached: the arguments of re_launch. The first line of the output is its answer. When the job started,
+# its streams follow, and it has our input; on stderr, what the tools had to say comes before a line with the token.
 re_launch_attached() {
   exec 3<&0
   re_has_input=
@@ -15,6 +15,7 @@ re_launch_attached() {
   fi
   printf '%s\n' "$re_trailer"
   [ "$1" = 0 ] || return "$1"
+  printf '%s\n' "$re_token" >&2
   re_stream 0 0
   [ -z "${re_writer-}" ] || kill "$re_writer" 2>/dev/null
 }

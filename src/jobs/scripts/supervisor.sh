@@ -26,7 +26,7 @@ re_end() {
 # command begins, or a crash of the host would let it run twice.
 re_claim() {
   re_fault claim.token || return 1
-  : >"start.$1" || return 1
+  true >"start.$1" || return 1 # not `:`, whose failure would end the shell
   re_fault claim.link || return 1
   ln "start.$1" started 2>/dev/null
   # shellcheck disable=SC3013 # every shell we meet has -ef

@@ -54,7 +54,8 @@ class ShellConnection final : public transport::Connection {
   Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest) override {
     transport::ProcessRequest request;
     request.arguments = {m_shell, "-s"};
-    request.environment = {{"HOME", m_home}};
+    const char* const path = std::getenv("PATH");
+    request.environment = {{"HOME", m_home}, {"PATH", m_home + "/bin:" + (path == nullptr ? "" : path)}};
     request.directory = m_home;
     co_return transport::start_process(m_executor, request);
   }
@@ -76,12 +77,13 @@ class ShellConnection final : public transport::Connection {
 class Remote {
  public:
   /// \param shell the words of a shell ("busybox sh"); a program of that name is made of them
-  explicit Remote(const std::string& shell = "dash")
-      : m_shell(m_directory.path() / "sh"),
+  explicit Remote(std::string shell = "dash")
+      : m_words(std::move(shell)),
+        m_shell(m_directory.path() / "sh"),
         m_host(std::make_unique<ShellConnection>(m_io.get_executor(), m_shell, home()), "here"),
         m_jobs(m_host, m_shell) {
     std::filesystem::create_directories(home() / "project");
-    sys::write_file_atomic(m_shell, "#!/bin/dash\nexec " + shell + " \"$@\"\n", 0755);
+    write_shell("");
   }
   ~Remote() {
     // Whatever works below our directory is ours, and nothing else is.
@@ -96,6 +98,9 @@ class Remote {
   }
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
+
+  /// From now on nothing on the host gets more than 64 MB.
+  void limit_memory() { write_shell("ulimit -v 65536\n"); }
 
   [[nodiscard]] std::filesystem::path home() const { return m_directory.path() / "home"; }
   [[nodiscard]] std::filesystem::path directory(const JobId& id) const {
@@ -133,7 +138,12 @@ class Remote {
   }
 
  private:
+  void write_shell(const std::string& first) const {
+    sys::write_file_atomic(m_shell, "#!/bin/dash\n" + first + "exec " + m_words + " \"$@\"\n", 0755);
+  }
+
   sys::TemporaryDirectory m_directory{"re-jobs"};
+  std::string m_words;
   std::string m_shell;
   boost::asio::io_context m_io;
   remote::Host m_host;
