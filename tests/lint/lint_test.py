@@ -68,6 +68,9 @@ class Layers(Tree):
     def test_a_relative_include_is_found(self):
         self.assert_one(self.after(src__sys__file_cpp='#include "private.hpp"\n'), 'write "sys/private.hpp"')
 
+    def test_a_unit_test_may_include_the_fixture_beside_it(self):
+        self.assertEqual(self.after(tests__unit__sys__x_cpp='#include "fixture.hpp"\n#include "sys/private.hpp"\n'), [])
+
     def test_a_public_header_that_nobody_needs_is_found(self):
         self.assert_one(self.after(include__re__sys__spare_hpp="#pragma once\n"), "spare.hpp: no other module includes it")
 
