@@ -35,6 +35,12 @@ bool asks_for_password(std::string_view prompt) {
   return to_lower(prompt).find("password") != std::string::npos;
 }
 
+// Otherwise the key could not be read.
+bool was_offered(const CallResult& result) {
+  return result.code == 0 || result.code == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
+         result.code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED;
+}
+
 // The algorithm is named in the data that is signed (RFC 4252 section 7); libssh2 does not hand it over.
 std::uint32_t agent_flags(std::string_view signed_data) {
   WireReader reader(signed_data);
@@ -170,9 +176,7 @@ void Ssh2Authenticator::refuse_to_prompt_in_vain() const {
 Async<std::vector<AgentIdentity>> Ssh2Authenticator::connect_agent() {
   std::vector<AgentIdentity> none;
   std::string socket = m_config.identity_agent.value_or("SSH_AUTH_SOCK");
-  if (socket == "SSH_AUTH_SOCK") {
-    socket = "$SSH_AUTH_SOCK";
-  }
+  if (socket == "SSH_AUTH_SOCK") socket = "$SSH_AUTH_SOCK";
   if (socket.starts_with('$')) {
     const char* value = std::getenv(socket.c_str() + 1);
     socket = value != nullptr ? value : "";
@@ -286,6 +290,7 @@ struct Ssh2Authenticator::Signing {
   std::optional<std::string> signature;
   bool is_refused = false;
 
+  // NOLINTNEXTLINE(readability-function-size): libssh2's signature
   static int sign(LIBSSH2_SESSION*, unsigned char** signature, size_t* size, const unsigned char* data,
                   size_t data_size, void** abstract) {
     auto& self = *static_cast<Signing*>(*abstract);
@@ -339,9 +344,7 @@ Async<CallResult> Ssh2Authenticator::attempt_key_file(const std::string& path, c
 
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_file(Candidate candidate) {
   const CallResult result = co_await attempt_key_file(candidate.path, "");
-  const bool was_offered = result.code == 0 || result.code == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
-                           result.code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED;
-  if (!was_offered) {
+  if (!was_offered(result)) {
     m_reasons_for_openssh.push_back("it cannot read " + candidate.path + " (" + result.message + ")");
     co_return Outcome::refused;
   }
@@ -350,9 +353,9 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_file(Candidate cand
 
 // Asks the server for its opinion of a key without signing.
 Async<bool> Ssh2Authenticator::would_accept(const std::string& public_blob) {
-  Signing signing{m_session.memory(), {}, {}, true};
   bool is_asked_to_sign = false;
   struct Probe {
+    // NOLINTNEXTLINE(readability-function-size): libssh2's signature
     static int sign(LIBSSH2_SESSION*, unsigned char**, size_t*, const unsigned char*, size_t,
                     void** abstract) {
       *static_cast<bool*>(*abstract) = true;
@@ -384,9 +387,9 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_encrypted_key(Candidate
       co_return Outcome::refused;
     }
     if (passphrase.is_empty()) break;  // OpenSSH: an empty line skips the key
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): a Secret ends in a NUL byte
     const CallResult result = co_await attempt_key_file(candidate.path, passphrase.reveal().data());
-    if (result.code == 0 || result.code == LIBSSH2_ERROR_AUTHENTICATION_FAILED) co_return conclude();
-    if (result.code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED) co_return conclude();
+    if (was_offered(result)) co_return conclude();
   }
   m_notes.push_back("the passphrase of " + candidate.path + " was wrong");
   co_return Outcome::refused;
@@ -401,11 +404,13 @@ sys::Secret Ssh2Authenticator::configured_password() {
 }
 
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::send_password(const sys::Secret& password) {
-  const std::string_view text = password.reveal();
+  const char* text =
+      password.reveal().data();  // NOLINT(bugprone-suspicious-stringview-data-usage): ends in a NUL byte
+  const unsigned size = length_of(password.reveal());
   m_session.memory().take_auth_failure();
-  const CallResult result = co_await m_session.run([this, text] {
-    return libssh2_userauth_password_ex(m_session.raw(), m_user.data(), length_of(m_user), text.data(),
-                                        length_of(text), nullptr);
+  const CallResult result = co_await m_session.run([this, text, size] {
+    return libssh2_userauth_password_ex(m_session.raw(), m_user.data(), length_of(m_user), text, size,
+                                        nullptr);
   });
   if (result.code == LIBSSH2_ERROR_PASSWORD_EXPIRED) {
     throw Error(ErrorKind::auth, "the password of " + m_session.name() + " has expired",

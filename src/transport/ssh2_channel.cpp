@@ -126,7 +126,8 @@ sys::ExitStatus Ssh2Channel::exit_status() {
   if (signal != nullptr) {
     const std::string name(signal, size);
     libssh2_free(session().raw(), signal);
-    if (const auto number = sys::signal_number(name)) return {std::nullopt, *number};
+    const sys::ExitStatus status{std::nullopt, sys::signal_number(name)};
+    if (status.signal) return status;
     throw Error(ErrorKind::remote, "the process on " + session().name() + " ended by an unknown signal");
   }
   if (!session().memory().has_exit_status(m_opened.number)) {

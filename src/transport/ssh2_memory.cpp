@@ -33,6 +33,10 @@ struct alignas(std::max_align_t) Ssh2Memory::Block {
   static Block* of(void* data) { return static_cast<Block*>(data) - 1; }
 };
 
+Ssh2Memory::~Ssh2Memory() {
+  while (m_first != nullptr) release(m_first->data());
+}
+
 void* Ssh2Memory::allocate(std::size_t size) {
   auto* raw = static_cast<char*>(std::malloc(sizeof(Block) + size));
   if (raw == nullptr) return nullptr;

@@ -26,7 +26,8 @@ struct AuthFailure {
 class Ssh2Memory {
  public:
   Ssh2Memory() = default;
-  ~Ssh2Memory() = default;
+  /// Frees what libssh2 forgot (1.10 does so after some failures); the session is gone by then.
+  ~Ssh2Memory();
   Ssh2Memory(const Ssh2Memory&) = delete;
   Ssh2Memory& operator=(const Ssh2Memory&) = delete;
 

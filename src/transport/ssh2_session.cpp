@@ -62,6 +62,7 @@ struct Ssh2Callbacks {
   static ssize_t send(libssh2_socket_t, const void* data, std::size_t size, int, void** abstract) {
     return session(abstract).send(static_cast<const char*>(data), size);
   }
+  // NOLINTNEXTLINE(readability-function-size): libssh2's signature
   static void disconnected(LIBSSH2_SESSION*, int, const char* message, int size, const char*, int,
                            void** abstract) {
     if (message != nullptr && size > 0) {

@@ -321,6 +321,7 @@ EffectiveConfig effective_ssh_config(const Target& target) {
   if (!target.identity_files.empty()) {
     // As with `ssh -i`: named keys come before those of the configuration.
     std::vector<std::string> named;
+    named.reserve(target.identity_files.size());
     for (const auto& file : target.identity_files)
       named.push_back(expand_path(file.string(), tokens).value_or(file.string()));
     config.identity_files.insert(config.identity_files.begin(), named.begin(), named.end());

@@ -161,7 +161,7 @@ std::optional<std::string> why_no_private_accounts() {
   return std::nullopt;
 }
 
-SshdFixture::SshdFixture(SshdOptions options)
+SshdFixture::SshdFixture(const SshdOptions& options)
     : m_directory("re-sshd"), m_user(sys::user_name()), m_marker("RE_TEST_SSHD=" + sys::random_hex(8)) {
   // Other accounts must reach the authorized keys and their homes; the private keys have modes of their own.
   fs::permissions(directory(), fs::perms(0711));

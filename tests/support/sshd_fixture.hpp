@@ -43,7 +43,7 @@ struct SshdOptions {
 /// program is missing or it does not answer.
 class SshdFixture {
  public:
-  explicit SshdFixture(SshdOptions options = {});
+  explicit SshdFixture(const SshdOptions& options = {});
   ~SshdFixture();
   SshdFixture(const SshdFixture&) = delete;
   SshdFixture& operator=(const SshdFixture&) = delete;
