@@ -90,7 +90,7 @@ class MuxChannel final : public Channel {
         m_control_ended = true;
       }
     }
-    if (m_code) co_return sys::ExitStatus{*m_code, std::nullopt};
+    if (m_code) co_return sys::ExitStatus{m_code, std::nullopt};
     co_await require_alive();
     // OpenSSH's multiplexing carries no signals: the process was ended by one.
     throw Error(ErrorKind::unreachable,
@@ -157,6 +157,7 @@ struct Wiring {
 
   [[nodiscard]] std::vector<int> to_send() const {
     std::vector<int> descriptors;
+    descriptors.reserve(theirs.size());
     for (const auto& fd : theirs) descriptors.push_back(fd.get());
     return descriptors;
   }

@@ -208,6 +208,7 @@ OpensshMaster::OpensshMaster(const Target& target, const EffectiveConfig& config
                              const ConnectContext& context)
     : m_directory(context.runtime_directory),
       m_destination(destination_of(target, config)),
+      m_login{config.user, {target.host, to_lower(target.host), config.hostname}},
       m_limit(target.connect_timeout.value_or(config.connect_timeout.value_or(k_default_limit))) {}
 
 OpensshMaster::~OpensshMaster() {
@@ -225,6 +226,13 @@ OpensshMaster::~OpensshMaster() {
 
 Async<std::shared_ptr<OpensshMaster>> OpensshMaster::start(Target target, ConnectContext context,
                                                            OpensshPrograms programs) {
+  const auto master = spawned(target, context, programs);
+  co_await master->become_ready(target, context);
+  co_return master;
+}
+
+std::shared_ptr<OpensshMaster> OpensshMaster::spawned(const Target& target, const ConnectContext& context,
+                                                      const OpensshPrograms& programs) {
   require_safe("host", target.host, "'`\"$\\;&<>|(){}@/");
   require_safe("user", target.user, "'`\";&<>|(){}");
   if (!sys::find_program(programs.ssh, sys::process_environment())) {
@@ -233,10 +241,9 @@ Async<std::shared_ptr<OpensshMaster>> OpensshMaster::start(Target target, Connec
                 "install an OpenSSH client, or set transport = ssh2");
   }
   const EffectiveConfig config = effective_ssh_config(target);
-  const std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
+  std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
   master->spawn(target, config, programs);
-  co_await master->become_ready(target, config, context);
-  co_return master;
+  return master;
 }
 
 void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,
@@ -256,14 +263,13 @@ void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,
   options.error = log.get();
   options.session = sys::Session::own;
   options.on_parent_death = sys::ParentDeath::terminate;
+  m_questions.emplace(directory / "ask");
   m_ssh = sys::Child::spawn(options);
 }
 
-Async<void> OpensshMaster::become_ready(const Target& target, const EffectiveConfig& config,
-                                        const ConnectContext& context) {
-  const AskpassServer questions(m_directory.path() / "ask");
-  AskpassAnswers answers({config.user, {target.host, to_lower(target.host), config.hostname}}, target,
-                         context);
+Async<void> OpensshMaster::become_ready(const Target& target, const ConnectContext& context) {
+  const AskpassServer questions = std::move(m_questions.value());  // ssh asks nothing after it is ready
+  AskpassAnswers answers(m_login, target, context);
   const sys::Fd created = watch_directory(m_directory.path());
   Watch watch(co_await asio::this_coro::executor);
   for (const int fd : {questions.fd(), created.get(), m_ssh->pidfd()}) watch.add(fd);

@@ -9,6 +9,7 @@
 #include "re/sys/async.hpp"
 #include "re/sys/child.hpp"
 #include "re/transport/target.hpp"
+#include "transport/askpass_server.hpp"
 #include "transport/ssh_config.hpp"
 
 namespace re::transport {
@@ -64,16 +65,19 @@ class OpensshMaster {
 
  private:
   OpensshMaster(const Target& target, const EffectiveConfig& config, const ConnectContext& context);
+  static std::shared_ptr<OpensshMaster> spawned(const Target& target, const ConnectContext& context,
+                                                const OpensshPrograms& programs);
   void spawn(const Target& target, const EffectiveConfig& config, const OpensshPrograms& programs);
-  Async<void> become_ready(const Target& target, const EffectiveConfig& config,
-                           const ConnectContext& context);
+  Async<void> become_ready(const Target& target, const ConnectContext& context);
   [[nodiscard]] std::filesystem::path log_path() const { return m_directory.path() / "log"; }
   [[nodiscard]] std::string log() const;
 
   PrivateDirectory m_directory;
   std::string m_destination;
+  AskpassAnswers::Login m_login;
   std::string m_host_key;
   std::chrono::milliseconds m_limit;
+  std::optional<AskpassServer> m_questions;  ///< until it is ready
   std::optional<sys::Child> m_ssh;
   bool m_is_stopped = false;
 };

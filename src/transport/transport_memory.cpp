@@ -41,8 +41,8 @@ bool is_fresh(const Entry& entry, Seconds now) {
 
 std::vector<Entry> read_fresh(const std::filesystem::path& file, Seconds now) {
   std::vector<Entry> entries;
-  const auto text = sys::read_file_if_exists(file);
-  for (const auto line : split_lines(text.value_or(""))) {
+  const std::string text = sys::read_file_if_exists(file).value_or("");
+  for (const auto line : split_lines(text)) {
     auto entry = parse_entry(line);
     if (entry && is_fresh(*entry, now)) entries.push_back(std::move(*entry));
   }
