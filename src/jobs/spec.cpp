@@ -24,7 +24,7 @@ bool needs_escape(char letter) {
 }
 
 std::string escape(std::string_view value) {
-  constexpr std::string_view k_digits = "0123456789ABCDEF";
+  constexpr std::string_view k_digits = "0123456789abcdef";
   std::string text;
   for (const char letter : value) {
     if (!needs_escape(letter)) {
@@ -84,9 +84,17 @@ bool take_work_tree(model::WorkTree& work_tree, std::string_view value) {
   return value == "live" || value == "own";
 }
 
+constexpr std::array<std::string_view, 3> k_streams = {"merged", "split", "terminal"};
+
+std::string_view name_of(model::Streams streams) {
+  return k_streams.at(static_cast<std::size_t>(streams));
+}
+
 bool take_streams(model::Streams& streams, std::string_view value) {
-  streams = value == "split" ? model::Streams::split : model::Streams::merged;
-  return value == "split" || value == "merged";
+  const auto* const found = std::find(k_streams.begin(), k_streams.end(), value);
+  if (found == k_streams.end()) return false;
+  streams = static_cast<model::Streams>(found - k_streams.begin());
+  return true;
 }
 
 std::string* text_field(JobSpec& spec, std::string_view key) {
@@ -120,7 +128,8 @@ bool take(JobSpec& spec, std::string_view key, std::string value) {
 
 // All members are named because the compiler warns of those that are left out.
 JobSpec empty_spec(const JobId& id) {
-  return {id, 0, {}, {}, {}, {}, {}, {}, model::WorkTree::own, model::Streams::merged, {}, {}, {}, {}, {}, {}};
+  return {id, 0,  {}, {}, {}, {}, {}, {}, model::WorkTree::own, model::Streams::merged,
+          {}, {}, {}, {}, {}, {}};
 }
 
 Error bad_spec(const std::string& reason) {
@@ -178,9 +187,6 @@ std::string assignment(std::string_view name, std::string_view value) {
 }  // namespace
 
 void require_valid(const JobSpec& spec) {
-  if (spec.streams == model::Streams::terminal) {
-    throw Error(ErrorKind::usage, "a job on a terminal has no log and cannot be submitted");
-  }
   if (spec.command.size() > k_command_limit) {
     throw Error(ErrorKind::usage, "the command is longer than 120,000 bytes", "put it in a script");
   }
@@ -204,7 +210,7 @@ std::string render_spec(const JobSpec& spec) {
   writer.add("project_name", spec.project_name);
   writer.add("project_path", spec.project_path);
   writer.add("work", spec.work_tree == model::WorkTree::own ? "own" : "live");
-  writer.add("streams", spec.streams == model::Streams::split ? "split" : "merged");
+  writer.add("streams", name_of(spec.streams));
   writer.add_if_set("snapshot", spec.snapshot);
   writer.add_if_set("continues", spec.continues ? spec.continues->text() : std::string());
   for (const auto& directory : spec.shared) writer.add("shared", directory);
@@ -240,7 +246,7 @@ std::string render_environment(const JobSpec& spec) {
 std::string render_plan(const JobSpec& spec) {
   std::string text;
   text += assignment("re_work", spec.work_tree == model::WorkTree::own ? "own" : "live");
-  text += assignment("re_streams", spec.streams == model::Streams::split ? "split" : "merged");
+  text += assignment("re_streams", std::string(name_of(spec.streams)));
   text += assignment("re_snapshot", spec.snapshot);
   text += assignment("re_project", spec.project_path);
   text += assignment("re_continue", spec.continues ? spec.continues->text() : std::string());

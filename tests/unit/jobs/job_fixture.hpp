@@ -99,6 +99,17 @@ class Remote {
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
+  /// From now on the host finds its tools here only.
+  void use_path(const std::string& path) { write_shell("PATH=" + path + "\n"); }
+  /// Counts from now on how often a tool is called.
+  void count_calls(const std::string& tool) {
+    std::filesystem::create_directories(home() / "bin");
+    sys::write_file_atomic(home() / "bin/calls", "");
+    sys::write_file_atomic(home() / "bin" / tool,
+                           "#!/bin/dash\necho >>\"${0%/*}/calls\"\nexec /usr/bin/" + tool + " \"$@\"\n",
+                           0755);
+  }
+  [[nodiscard]] std::size_t calls() const { return std::filesystem::file_size(home() / "bin/calls"); }
   /// From now on nothing on the host gets more than 64 MB.
   void limit_memory() { write_shell("ulimit -v 65536\n"); }
 
