@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -54,6 +55,13 @@ Async<void> Background::join() {
 
 std::exception_ptr Background::failure() const {
   return m_state->failure;
+}
+
+Async<void> wait_readable(asio::posix::stream_descriptor& descriptor) {
+  // The first await of a coroutine is where clang's analyzer sees a null pointer in Asio's frame: it is spent
+  // here.
+  co_await asio::this_coro::throw_if_cancelled();
+  co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
 }  // namespace re::remote

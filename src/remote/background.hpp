@@ -1,6 +1,7 @@
-// A coroutine that runs beside the one that started it.
+// Coroutine helpers: one that runs beside its starter, one that waits for a descriptor.
 #pragma once
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <exception>
 #include <memory>
 
@@ -29,5 +30,8 @@ class Background {
   struct State;
   std::shared_ptr<State> m_state;
 };
+
+/// Waits until the descriptor can be read.
+Async<void> wait_readable(boost::asio::posix::stream_descriptor& descriptor);
 
 }  // namespace re::remote

@@ -95,7 +95,7 @@ bool ShellServer::take_message() {
 Async<std::optional<std::string>> ShellServer::receive_request() {
   FrameBuffer frames;
   for (;;) {
-    co_await m_socket.async_wait(Descriptor::wait_read, asio::use_awaitable);
+    co_await wait_readable(m_socket);
     m_received.clear();
     if (!take_message()) co_return std::nullopt;
     frames.feed(m_received);
