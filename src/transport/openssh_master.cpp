@@ -335,7 +335,8 @@ std::string OpensshMaster::log() const {
 Error OpensshMaster::lost() const {
   if (m_is_stopped) return {ErrorKind::unreachable, "the connection to " + m_destination + " is closed"};
   std::string last;
-  for (const auto line : split_lines(log())) {
+  const std::string said = log();
+  for (const auto line : split_lines(said)) {
     if (!line.starts_with("debug") && !trim(line).empty()) last = trim(line);
   }
   return {ErrorKind::unreachable,
