@@ -13,7 +13,6 @@ using transport::Chunk;
 using namespace std::chrono_literals;
 
 constexpr auto k_rest_deadline = 60s;
-constexpr std::size_t k_answer_limit = 4096;
 
 // "out=<n> err=<n>"
 Offsets read_sizes(std::string_view text) {
@@ -46,10 +45,9 @@ Async<void> Attachment::read_answer(std::string token) {
     const Chunk chunk = co_await m_run->read();
     if (chunk.stream == Chunk::Stream::error) take_error(chunk.data);
     if (chunk.stream == Chunk::Stream::output) text += chunk.data;
-    if (chunk.stream == Chunk::Stream::end || text.size() > k_answer_limit + chunk.data.size()) {
-      const remote::Outcome outcome = m_run->outcome();
-      throw Error(ErrorKind::protocol, "the host gave no answer to a launch");
-    }
+    if (chunk.stream != Chunk::Stream::end) continue;
+    const remote::Outcome outcome = m_run->outcome();  // says first if the connection was lost
+    throw Error(ErrorKind::protocol, m_host->name() + " gave no answer to a launch: " + outcome.trailer);
   }
   const auto end = text.find('\n');
   m_held_output = text.substr(end + 1);
@@ -127,8 +125,11 @@ Async<Chunk> Attachment::read_rest() {
 }
 
 void Attachment::hold(Chunk chunk) {
-  if (chunk.stream == Chunk::Stream::output) m_held_output = std::move(chunk.data);
-  if (chunk.stream == Chunk::Stream::error) take_error(chunk.data);
+  if (chunk.stream == Chunk::Stream::output) {
+    m_held_output = std::move(chunk.data);
+  } else if (chunk.stream == Chunk::Stream::error) {
+    take_error(chunk.data);
+  }
 }
 
 Async<Chunk> Attachment::read() {

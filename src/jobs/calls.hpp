@@ -18,9 +18,10 @@ struct OwnedCall {
   [[nodiscard]] remote::ScriptCall call() const { return {library, function, arguments}; }
 };
 
+/// Where the token stands among a launch's arguments.
+inline constexpr std::size_t k_token_argument = 1;
 /// One attempt to submit; every attempt has a token of its own. \param function re_launch or
 /// re_launch_attached
-inline constexpr std::size_t k_token_argument = 1;
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function);
 /// A call of stream.sh: re_attach, re_read_log, re_tail_log.
 OwnedCall stream_call(std::string function, std::vector<std::string> arguments);
