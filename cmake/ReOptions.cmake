@@ -31,7 +31,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_link_options(re_options INTERFACE -pie -Wl,-z,relro,-z,now)
 endif()
 
+# GCC 12 takes Asio's own operator new and delete for coroutine frames for a mismatched pair once it has inlined only one
+# of the two (optimised and sanitizer builds): that warning is off.
 add_library(re_warnings INTERFACE)
 target_compile_options(re_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wcast-align -Wundef -Wformat=2 -Wimplicit-fallthrough $<$<BOOL:${RE_WERROR}>:-Werror>)
+  -Woverloaded-virtual -Wcast-align -Wundef -Wformat=2 -Wimplicit-fallthrough
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete> $<$<BOOL:${RE_WERROR}>:-Werror>)

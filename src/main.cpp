@@ -1,7 +1,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/run.hpp"
+#include "re/cli/run.hpp"
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

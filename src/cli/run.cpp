@@ -1,4 +1,4 @@
-#include "cli/run.hpp"
+#include "re/cli/run.hpp"
 
 #include <fmt/format.h>
 

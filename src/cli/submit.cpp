@@ -45,10 +45,10 @@ void add_git_state(model::JobSpec& spec, const project::Project& project) {
 }  // namespace
 
 engine::SubmitRequest submit_request(Context& context, const Parsed& parsed, model::Streams streams) {
-  const auto project = project_with_id(context);
-  const auto place = context.place(parsed);
   model::JobSpec spec{.id = sys::make_job_id(context.clock())};
   spec.command = command_text(parsed);
+  const auto project = project_with_id(context);
+  const auto place = context.place(parsed);
   spec.name = parsed.text("name").value_or("runner");
   spec.streams = streams;
   spec.environment = variables(parsed);

@@ -1,9 +1,119 @@
 #include "cli/terminal_job.hpp"
 
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "cli/input_pump.hpp"
+#include "cli/submit.hpp"
+#include "re/sys/terminal.hpp"
+
 namespace re::cli {
 
-int run_terminal_job(Context&, const Parsed&) {
-  throw Error(ErrorKind::unsupported, "-t is not built yet");
+namespace {
+
+namespace asio = boost::asio;
+using transport::Chunk;
+
+// A channel with a pty and our terminal, joined.
+class TerminalSession {
+ public:
+  TerminalSession(Context& context, std::unique_ptr<transport::Channel> channel)
+      : m_context(context), m_channel(std::move(channel)), m_window(context.io(), SIGWINCH) {}
+
+  Async<sys::ExitStatus> run() {
+    const sys::RawMode raw(STDIN_FILENO);
+    follow_window();
+    start_input();
+    std::exception_ptr failure;
+    try {
+      co_await print_all();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    m_window.cancel();
+    m_stop_input->emit(asio::cancellation_type::all);
+    if (failure) std::rethrow_exception(failure);
+    co_return co_await m_channel->wait();
+  }
+
+ private:
+  void follow_window() {
+    m_window.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      const auto size = sys::window_size(STDIN_FILENO).value_or(sys::WindowSize{});
+      asio::co_spawn(m_context.io(), m_channel->resize(size), asio::detached);
+      follow_window();
+    });
+  }
+
+  // The pump may end after us: it shares the channel, and its end keeps what cancels it.
+  void start_input() {
+    std::function<Async<void>()> pump = [channel = m_channel]() -> Async<void> {
+      std::function<Async<void>(std::string_view)> write = [channel](std::string_view data) {
+        return channel->write(data);
+      };
+      std::function<Async<void>()> close = [channel] { return channel->close_input(); };
+      co_await pump_input(std::move(write), std::move(close));
+    };
+    asio::co_spawn(m_context.io(), std::move(pump),
+                   asio::bind_cancellation_slot(m_stop_input->slot(),
+                                                [stop = m_stop_input](const std::exception_ptr&) {}));
+  }
+
+  // As it is: what runs there draws on this terminal, as with ssh -t.
+  Async<void> print_all() {
+    for (;;) {
+      const Chunk chunk = co_await m_channel->read();
+      if (chunk.stream == Chunk::Stream::end) co_return;
+      chunk.stream == Chunk::Stream::output ? m_context.console().out(chunk.data)
+                                            : m_context.console().err(chunk.data);
+    }
+  }
+
+  Context& m_context;
+  std::shared_ptr<transport::Channel> m_channel;
+  asio::signal_set m_window;
+  std::shared_ptr<asio::cancellation_signal> m_stop_input = std::make_shared<asio::cancellation_signal>();
+};
+
+Async<int> run_on_terminal(Context& context, engine::SubmitRequest request, engine::ProjectFiles& files) {
+  engine::Submitter submitter(context.fleet(), context.registry(), context.progress());
+  const auto submitted = co_await submitter.submit(std::move(request), files);
+  const auto& id = submitted.spec.id;
+  context.console().clear_status();
+  context.progress().note("job " + std::to_string(submitted.spec.index) +
+                          " has a terminal: it ends with this connection and keeps no log");
+  transport::ExecRequest exec;
+  exec.command = "exec /bin/sh \"$HOME/.re/jobs/" + id.text() + "/terminal\"";
+  exec.pty.emplace();
+  exec.pty->term = sys::process_environment()("TERM").value_or("xterm");
+  exec.pty->size = sys::window_size(STDIN_FILENO).value_or(sys::WindowSize{});
+  auto channel = co_await submitted.host->connection().exec(std::move(exec));
+  TerminalSession session(context, std::move(channel));
+  const auto status = co_await session.run();
+  const int code = status.as_shell_code();
+  context.registry().set_state(id, {model::JobState::done, code, {}, {}});
+  co_return code;
+}
+
+}  // namespace
+
+int run_terminal_job(Context& context, const Parsed& parsed) {
+  if (!sys::is_terminal(STDIN_FILENO) || !sys::is_terminal(STDOUT_FILENO)) {
+    throw Error(ErrorKind::usage, "-t needs a terminal here", "run it without -t");
+  }
+  auto request = submit_request(context, parsed, model::Streams::terminal);
+  auto files = project_files(context, project_with_id(context));
+  return context.run(
+      [&]() -> Async<int> { co_return co_await run_on_terminal(context, std::move(request), files); });
 }
 
 }  // namespace re::cli

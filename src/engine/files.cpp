@@ -72,8 +72,8 @@ LocalState ProjectFiles::read(Trust trust) {
 }
 
 Async<remote::TransferReport> ProjectFiles::bring(remote::Host& host, const LocalState& state,
-                                                  const RemoteProject& place, remote::Preview preview) {
-  if (preview == remote::Preview::no) {
+                                                  const RemoteProject& place, BringOptions options) {
+  if (options.preview == remote::Preview::no) {
     jobs::ProjectPlace marked{place.directory, m_project.id, place.shared};
     co_await jobs::prepare_project(host, std::move(marked), k_prepare_deadline);
     auto sent =
@@ -86,16 +86,20 @@ Async<remote::TransferReport> ProjectFiles::bring(remote::Host& host, const Loca
   request.root = m_project.root;
   request.paths = paths_of(state);
   request.remote_directory = place.directory;
-  remote::TransferOptions options;
-  options.preview = preview;
-  co_return co_await remote::sync_files(host, std::move(request), std::move(options), m_progress);
+  request.compare = options.compare;
+  remote::TransferOptions transfer;
+  transfer.preview = options.preview;
+  co_return co_await remote::sync_files(host, std::move(request), std::move(transfer), m_progress);
 }
 
 Async<void> ProjectFiles::bring_snapshot(remote::Host& host, LocalState& state, const RemoteProject& place) {
   constexpr int k_attempts = 5;
   std::string changed;
   for (int attempt = 0; attempt < k_attempts; ++attempt) {
-    co_await bring(host, state, place, remote::Preview::no);
+    // What is there may have our sizes and times, and yet be other files.
+    BringOptions options;
+    if (attempt > 0) options.compare = remote::Compare::content;
+    co_await bring(host, state, place, options);
     m_progress.step("making a snapshot on " + host.name());
     jobs::SnapshotRequest request;
     request.name = state.snapshot;

@@ -19,10 +19,12 @@ bool can_be_retried(const Error& error) {
 }  // namespace
 
 Async<Followed> follow(Fleet& fleet, JobPlace job, jobs::Offsets offsets, LogSink sink, Progress& progress) {
+  bool was_connected = false;
   for (int attempt = 0;; ++attempt) {
     std::optional<Error> failure;
     try {
       const auto host = co_await fleet.host(job.place);
+      was_connected = true;
       jobs::JobHost jobs_there(*host);
       const auto streams = co_await jobs_there.attach(job.id, offsets, k_request_deadline);
       for (;;) {
@@ -37,7 +39,7 @@ Async<Followed> follow(Fleet& fleet, JobPlace job, jobs::Offsets offsets, LogSin
     } catch (const Error& error) {
       failure = error;
     }
-    if (!can_be_retried(*failure)) throw *failure;
+    if (!can_be_retried(*failure) || !was_connected) throw *failure;
     if (attempt == 0) progress.note(std::string(failure->what()) + "; connecting again");
     progress.step("connecting to " + job.place.label);
     fleet.forget(job.place);

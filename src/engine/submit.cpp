@@ -105,7 +105,8 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
 Async<void> Submitter::launch_once(Attempt& attempt) {
   auto& request = attempt.request;
   if (!attempt.has_own_tree() && request.source == Source::current) {
-    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, remote::Preview::no);
+    const BringOptions options;
+    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, options);
   }
   jobs::JobHost host(*attempt.submitted.host);
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
@@ -124,11 +125,13 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
       attempt.sent = Attempt::Sent::no;
       throw Error(ErrorKind::conflict, "another job has its id there", "submit it again");
     }
-    const bool has_streams = attempt.submitted.streams != nullptr;
+    // With streams the host has waited for us; on a terminal the job begins when that is there.
+    const bool is_settled =
+        attempt.submitted.streams != nullptr || request.spec.streams == model::Streams::terminal;
     if (answer == jobs::Launch::need_snapshot) {
       attempt.sent = Attempt::Sent::no;
       co_await answer_missing_snapshot(attempt);
-    } else if (answer != jobs::Launch::committed || has_streams) {
+    } else if (answer != jobs::Launch::committed || is_settled) {
       co_return;
     }
   }

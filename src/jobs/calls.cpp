@@ -41,6 +41,11 @@ std::string without_nul(const std::string& text) {
                                               : replace_all(text, std::string_view("\0", 1), "\xEF\xBF\xBD");
 }
 
+std::string_view input_of(model::Streams streams) {
+  if (streams == model::Streams::terminal) return "terminal";
+  return streams == model::Streams::split ? "fifo" : "null";
+}
+
 std::string bundle(std::string_view first, std::string_view second = {}) {
   const std::array<std::string_view, 3> files = {scripts::common, first, second};
   return script_text(files);
@@ -61,7 +66,7 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
                     render_plan(spec),
                     without_nul(spec.git_diff),
                     needs_snapshot ? spec.snapshot : std::string(),
-                    spec.streams == model::Streams::split ? "fifo" : "null",
+                    std::string(input_of(spec.streams)),
                     supervisor_text()};
   return call;
 }

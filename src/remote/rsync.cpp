@@ -88,17 +88,13 @@ void require_sources(const std::vector<std::string>& sources) {
 
 }  // namespace
 
-// GCC 12 takes Asio's own operator new and delete for coroutine frames for a mismatched pair once it has
-// inlined only one of the two (optimised sanitizer builds).
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOptions options,
                                  Progress& progress) {
   RsyncCommand command;
   command.directory = request.root;
-  command.arguments = {"--files-from=-", "--from0"};
+  // Whole seconds would take an edit of equal size within the second of the last one for no edit.
+  command.arguments = {"--files-from=-", "--from0", "--modify-window=-1"};
+  if (request.compare == Compare::content) command.arguments.emplace_back("--checksum");
   // Without --force: a directory that is gone here may hold what only the remote has.
   if (request.absent == Absent::remove) command.arguments.emplace_back("--delete-missing-args");
   command.arguments.emplace_back("./");

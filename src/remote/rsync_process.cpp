@@ -28,7 +28,7 @@ using Descriptor = asio::posix::stream_descriptor;
 
 constexpr std::size_t k_error_limit = std::size_t{64} << 10U;
 constexpr std::chrono::seconds k_end_grace{5};
-constexpr RsyncVersion k_oldest{3, 1, 0};           // --info=progress2
+constexpr RsyncVersion k_oldest{3, 1, 3};           // --info=progress2
 constexpr RsyncVersion k_oldest_for_pull{3, 2, 5};  // checks the names that it is sent (CVE-2022-29154)
 constexpr int k_some_vanished = 24;
 

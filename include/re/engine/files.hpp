@@ -39,6 +39,11 @@ struct ProjectMemory {
   std::filesystem::path state;  ///< which files were sent where
 };
 
+struct BringOptions {
+  remote::Preview preview = remote::Preview::no;
+  remote::Compare compare = remote::Compare::times;
+};
+
 class ProjectFiles {
  public:
   /// \param progress outlives this
@@ -53,7 +58,7 @@ class ProjectFiles {
   /// Makes the project's directory on the host and copies the files into it. With Preview::yes nothing is
   /// changed. Throws Error (conflict) when another project lies there.
   Async<remote::TransferReport> bring(remote::Host& host, const LocalState& state, const RemoteProject& place,
-                                      remote::Preview preview);
+                                      BringOptions options);
 
   /// The host has the snapshot of `state` when this returns. When the files here change while they are copied
   /// they are read again, and `state` is then what the snapshot holds. Throws Error (conflict) when they

@@ -28,6 +28,12 @@ enum class Absent {
   remove,  ///< it is removed on the remote too: so are deletions sent, and never anything that was not named
 };
 
+/// How a file that is there already is found to differ.
+enum class Compare {
+  times,   ///< by size and modification time, to the nanosecond
+  content  ///< by reading it on both sides
+};
+
 enum class Preview {
   no,
   yes,  ///< nothing is changed on either side; TransferReport::changes says what would be
@@ -52,6 +58,7 @@ struct SyncRequest {
   /// Made when it is missing. Relative to the home directory; "~/x" too.
   std::string remote_directory;
   Absent absent = Absent::fail;
+  Compare compare = Compare::times;
 };
 
 /// All counts in bytes or files.

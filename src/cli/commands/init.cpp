@@ -63,7 +63,7 @@ int run_init(Context& context, const Parsed& parsed) {
   if (!parsed.has("no-rsync")) {
     context.run([&]() -> Async<int> {
       const auto host = co_await context.fleet().host(place);
-      report = co_await files.bring(*host, state, remote, remote::Preview::no);
+      report = co_await files.bring(*host, state, remote, engine::BringOptions());
       co_return 0;
     });
   }

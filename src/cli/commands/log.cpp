@@ -55,10 +55,12 @@ class History {
     };
   }
 
+  // The last lines, or what is kept here; only `once` asks the host for the rest: the others go on by
+  // themselves.
   Async<engine::Followed> print() {
-    const auto host = co_await m_context.fleet().host(m_request.job.place);
     jobs::LogState state;
     if (m_request.tail) {
+      const auto host = co_await m_context.fleet().host(m_request.job.place);
       jobs::JobHost jobs_there(*host);
       const auto lines = static_cast<std::uint64_t>(*m_request.tail);
       std::function<void(std::string_view)> output = [this](std::string_view data) {
@@ -69,7 +71,11 @@ class History {
       m_keep = m_sink;  // what came before is not here: nothing can be appended to what is kept
     } else {
       m_offsets = m_cache.replay(m_sink);
-      state = co_await news(*host);
+      const bool is_all = m_request.mode == LogRequest::Mode::once && !m_request.loop;
+      if (is_all) {
+        const auto host = co_await m_context.fleet().host(m_request.job.place);
+        state = co_await news(*host);
+      }
     }
     co_return engine::Followed{state.state, state.exit_code};
   }
@@ -98,19 +104,25 @@ class History {
 Async<engine::Followed> poll(Context& context, const LogRequest& request, History& history,
                              engine::Followed last) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  bool is_first = true;
   while (!model::is_final(last.state) && last.state != model::JobState::leftovers) {
-    timer.expires_after(std::chrono::seconds(*request.loop));
-    co_await timer.async_wait(boost::asio::use_awaitable);
+    if (!is_first) {
+      timer.expires_after(std::chrono::seconds(*request.loop));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
     std::optional<Error> failure;
     try {
       const auto host = co_await context.fleet().host(request.job.place);
       const auto state = co_await history.news(*host);
       last = {state.state, state.exit_code};
+      is_first = false;
     } catch (const Error& error) {
       failure = error;
     }
     if (!failure) continue;
-    if (failure->kind() != ErrorKind::unreachable && failure->kind() != ErrorKind::timeout) throw *failure;
+    const bool is_passing =
+        failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
+    if (!is_passing || is_first) throw *failure;
     context.progress().note(std::string(failure->what()) + "; trying again");
     context.fleet().forget(request.job.place);
   }

@@ -12,6 +12,8 @@ int run_rsync(Context& context, const Parsed& parsed) {
   const auto place = context.place(parsed);
   const auto remote = remote_project(context, place, files.project());
   const auto preview = parsed.has("dry-run") ? remote::Preview::yes : remote::Preview::no;
+  const engine::BringOptions options{preview,
+                                     parsed.has("force") ? remote::Compare::content : remote::Compare::times};
   const auto gone = parsed.has("delete") ? files.gone(state, remote) : std::vector<std::string>();
   for (const auto& path : gone) context.console().out("delete " + ui::sanitise_line(path) + "\n");
   const bool may_delete = !gone.empty() && preview == remote::Preview::no;
@@ -21,7 +23,7 @@ int run_rsync(Context& context, const Parsed& parsed) {
   }
   return context.run([&]() -> Async<int> {
     const auto host = co_await context.fleet().host(place);
-    const auto report = co_await files.bring(*host, state, remote, preview);
+    const auto report = co_await files.bring(*host, state, remote, options);
     if (may_delete) co_await files.remove(*host, gone, remote);
     report_transfer(context, report, preview == remote::Preview::yes ? "would copy" : "copied");
     co_return 0;

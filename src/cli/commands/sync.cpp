@@ -40,7 +40,7 @@ class Session {
     } catch (const Error& error) {
       failure = error;
     }
-    m_stop_input.emit(asio::cancellation_type::all);
+    m_stop_input->emit(asio::cancellation_type::all);
     m_printer.finish();
     const std::string index = std::to_string(m_submitted.spec.index);
     if (m_has_detached)
@@ -80,7 +80,8 @@ class Session {
       co_await pump_input(std::move(write), std::move(close));
     };
     asio::co_spawn(m_context.io(), std::move(pump),
-                   asio::bind_cancellation_slot(m_stop_input.slot(), asio::detached));
+                   asio::bind_cancellation_slot(m_stop_input->slot(),
+                                                [stop = m_stop_input](const std::exception_ptr&) {}));
   }
 
   Async<void> print_all() {
@@ -104,7 +105,7 @@ class Session {
   Context& m_context;
   engine::Submitted m_submitted;
   LogPrinter m_printer;
-  asio::cancellation_signal m_stop_input;
+  std::shared_ptr<asio::cancellation_signal> m_stop_input = std::make_shared<asio::cancellation_signal>();
   int m_presses = 0;
   bool m_has_detached = false;
 };

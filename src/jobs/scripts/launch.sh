@@ -3,8 +3,8 @@
 # shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
 # re_launch ID TOKEN SHELL SPEC CMD ENV PLAN DIFF SNAPSHOT INPUT SUPERVISOR
-#   TOKEN is new at every attempt; SNAPSHOT is empty where none is needed; INPUT is "fifo" or "null"; SUPERVISOR
-#   is the text of supervisor.sh and what it needs.
+#   TOKEN is new at every attempt; SNAPSHOT is empty where none is needed; INPUT is "fifo", "null" or
+#   "terminal"; SUPERVISOR is the text of supervisor.sh and what it needs.
 # The trailer: STARTED <pid>, EXITED <code>, COMMITTED, LOST, CONFLICT, NEEDSNAPSHOT, NOTOOL <name>,
 # FAILED <what>.
 re_launch() {
@@ -15,6 +15,7 @@ re_launch() {
   umask 077
   trap : HUP PIPE # handlers, not '': an ignored signal would be ignored in the job, too
   re_require_tools || return 1
+  unset RE_JOB_ID # of a job that submits another one
   re_job=$HOME/.re/jobs/$re_id
   if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
     re_trailer=NEEDSNAPSHOT
@@ -22,6 +23,10 @@ re_launch() {
   fi
   re_here
   re_submit || return 1
+  if [ "$re_input" = terminal ]; then
+    re_prepare_terminal
+    return
+  fi
   re_start_supervisor
   exec 8<&-
   re_report
@@ -36,6 +41,32 @@ re_require_tools() {
   [ -r /proc/self/stat ] && return
   re_trailer='NOTOOL /proc'
   return 1
+}
+
+# The job is committed; who runs `terminal` on a pty starts it there (supervisor.sh). That shell leads the session and
+# dies when the terminal goes; its death is what sends SIGHUP to the job.
+re_prepare_terminal() {
+  re_trailer='FAILED write what starts the job'
+  printf '%s' "$re_supervisor" >supervisor || return 1
+  printf 'set -- %s supervise %s %s %s\n' "$re_shell" "$re_token" "$re_user_umask" "$re_shell" >terminal.tmp || return 1
+  cat >>terminal.tmp <<'end' || return 1
+cd "${0%/*}" || exit 125
+trap : INT QUIT TERM
+RE_SUPERVISOR=$(cat supervisor && echo .)
+RE_SUPERVISOR=${RE_SUPERVISOR%.}
+export RE_SUPERVISOR
+re_shell=$1
+shift
+"$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job "$@"
+cat log >&2
+re_code=125
+for re_file in exit.[0-9]*; do
+[ -e "$re_file" ] && re_code=${re_file#exit.}
+done
+exit "${re_code%%.*}"
+end
+  mv terminal.tmp terminal || return 1
+  re_trailer=COMMITTED
 }
 
 # Makes the directory, or finds that it holds this very submission already.

@@ -35,7 +35,7 @@ re_claim() {
 
 # re_supervise TOKEN UMASK SHELL
 re_supervise() {
-  trap : HUP INT PIPE TERM # handlers: the job begins with the defaults
+  trap : HUP INT QUIT PIPE TERM # handlers: the job begins with the defaults
   umask 077
   re_token=$1 re_user_umask=$2 re_shell=$3
   re_fault supervise.lock || return
@@ -69,6 +69,10 @@ re_prepare_and_run() {
   re_errors=log
   [ "$re_streams" = split ] && re_errors=err
   re_fault run.start || { re_end 125; return; }
+  if [ "$re_streams" = terminal ]; then
+    re_run_on_terminal
+    return
+  fi
   # shellcheck disable=SC2016
   setsid "$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job run "$re_user_umask" "$re_place" \
     <&5 >>log 2>>"$re_errors" 5<&- 7>&-
@@ -76,6 +80,17 @@ re_prepare_and_run() {
   exec 5<&-
   [ -e run ] || re_code=125
   re_fault run.ended || return
+  re_end "$re_code"
+}
+
+# The job shares our process group, whose terminal is the client's: when that goes, both get SIGHUP, and we write down
+# how the job ended.
+re_run_on_terminal() {
+  # shellcheck disable=SC2016
+  "$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job run "$re_user_umask" "$re_place" 5<&- 7>&-
+  re_code=$?
+  exec 5<&-
+  [ -e run ] || re_code=125
   re_end "$re_code"
 }
 
