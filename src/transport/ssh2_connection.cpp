@@ -26,7 +26,8 @@ constexpr std::chrono::milliseconds k_default_timeout = 30s;
 
 class Ssh2Connection final : public Connection {
  public:
-  Ssh2Connection(std::shared_ptr<Ssh2SessionOwner> owner, ConnectionInfo info, std::chrono::milliseconds channel_limit)
+  Ssh2Connection(std::shared_ptr<Ssh2SessionOwner> owner, ConnectionInfo info,
+                 std::chrono::milliseconds channel_limit)
       : m_owner(std::move(owner)), m_info(std::move(info)), m_channel_limit(channel_limit) {}
 
   Async<std::unique_ptr<Channel>> exec(ExecRequest request) override {

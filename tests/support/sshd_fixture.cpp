@@ -274,10 +274,13 @@ void SshdFixture::start(const SshdOptions& options) {
     m_port = find_free_port();
     write_config(options);
     const sys::Fd log_file = sys::open_file(directory() / "log", O_WRONLY | O_CREAT | O_APPEND);
-    sys::SpawnOptions spawn;
-    spawn.arguments = {"/usr/sbin/sshd", "-D", "-e", "-f", directory() / "sshd_config"};
+    sys::SpawnOptions spawn;  // setpriv: a test that is killed leaves no sshd behind
+    spawn.arguments = {"setpriv", "--pdeathsig", "KILL", "/usr/sbin/sshd",
+                       "-D",      "-e",          "-f",   directory() / "sshd_config"};
     if (needs_namespace(options)) {
-      spawn.arguments = {"unshare", "--mount", "--propagation", "private", "/bin/sh", directory() / "start"};
+      spawn.arguments = {"setpriv", "--pdeathsig", "KILL",
+                         "unshare", "--mount",     "--propagation",
+                         "private", "/bin/sh",     directory() / "start"};
     }
     spawn.input = -1;
     spawn.output = log_file.get();

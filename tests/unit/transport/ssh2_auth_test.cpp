@@ -55,7 +55,7 @@ TEST(Ssh2Auth, names_a_key_file_that_is_not_there) {
 }
 
 TEST(Ssh2Auth, logs_in_with_every_kind_of_key_that_libssh2_can_use) {
-  const LibraryLeak tolerated;
+  [[maybe_unused]] const LibraryLeak tolerated;
   const SshdFixture sshd;
   for (const std::string type : {"ed25519", "ecdsa"}) {
     Target target = without_key(sshd);
@@ -125,7 +125,7 @@ TEST(Ssh2Auth, goes_on_with_key_files_when_the_agent_is_gone) {
 }
 
 TEST(Ssh2Auth, asks_for_the_passphrase_of_a_key_that_the_server_wants) {
-  const LibraryLeak tolerated;
+  [[maybe_unused]] const LibraryLeak tolerated;
   const SshdFixture sshd;
   for (const std::string type : {"ed25519", "ecdsa"}) {
     Target target = without_key(sshd);
