@@ -7,6 +7,9 @@ export LC_ALL=C.UTF-8
 # A python or a compiler of the user's (pyenv, conda) may come first in PATH: the packages below are Debian's.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
+# ccache finds a file that was compiled in another clone.
+export CCACHE_BASEDIR=$re_root CCACHE_NOHASHDIR=1
+
 # shellcheck disable=SC2034 # for the scripts that source this
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
   c_bold=$'\e[1m' c_red=$'\e[31m' c_dim=$'\e[2m' c_off=$'\e[0m'

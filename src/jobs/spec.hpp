@@ -2,9 +2,9 @@
 //
 // `spec`, version 1: lines "key=value", each ended by '\n', the first "re-spec=1". In values the bytes below
 // 0x20, 0x7f and '%' are written %xx (two hex digits, lower case). Keys: id index name command project_id
-// project_name project_path work (own|live) streams (merged|split|terminal) always; snapshot continues submitted_from
-// git_commit where they are not empty; `shared` once for each directory. A reader skips keys it does not
-// know. The environment and the diff are not in it: they are in `env` and `git.diff`.
+// project_name project_path work (own|live) streams (merged|split|terminal) always; snapshot continues
+// submitted_from git_commit where they are not empty; `shared` once for each directory. A reader skips keys
+// it does not know. The environment and the diff are not in it: they are in `env` and `git.diff`.
 //
 // `env`: shell text, one `export NAME=value` a line. `plan`: shell text that tells the supervisor what to do.
 #pragma once

@@ -24,7 +24,8 @@ struct ExitStatus {
 };
 
 enum class Session { inherit, own };
-/// `terminate`: the child gets SIGTERM when the thread that spawned it ends in whatever way (PR_SET_PDEATHSIG).
+/// `terminate`: the child gets SIGTERM when the thread that spawned it ends in whatever way
+/// (PR_SET_PDEATHSIG).
 enum class ParentDeath { survive, terminate };
 
 struct SpawnOptions {

@@ -4,7 +4,6 @@
 
 #include <map>
 
-#include "re/ui/live.hpp"
 #include "re/ui/progress.hpp"
 #include "re/ui/text.hpp"
 
@@ -162,38 +161,6 @@ TEST_F(ConsoleTest, off_a_terminal_progress_only_notes) {
   progress.finish();
   EXPECT_EQ(take(), "re: using openssh\n");
 }
-
-TEST_F(ConsoleTest, a_live_view_paints_over_its_last_picture) {
-  Console console(stream(Sink::terminal), stream(Sink::terminal));
-  LiveView view(console);
-  view.paint("a\nb\n", 24);
-  EXPECT_EQ(take(), "\ra\x1b[K\n\rb\x1b[K\n\x1b[J");
-  view.paint("c\n", 24);
-  EXPECT_EQ(take(), "\x1b[2A\rc\x1b[K\n\x1b[J");
-  m_columns = 4;
-  view.paint("\x1b[1mabcde\x1b[0m\n2\n3\n", 3);
-  EXPECT_EQ(take(), "\x1b[1A\r\x1b[1mabc…\x1b[0m\x1b[K\n\r2\x1b[K\n\x1b[J");
-}
-
-TEST_F(ConsoleTest, a_live_view_off_a_terminal_appends) {
-  Console console(stream(Sink::other), stream(Sink::terminal));
-  LiveView view(console);
-  view.paint("a\n", 24);
-  view.paint("b\n", 24);
-  EXPECT_EQ(take(), "a\nb\n");
-}
-
-class ColourTest : public testing::Test {
- protected:
-  Colour choose(ColourChoice choice, Sink sink) {
-    return choose_colour(choice, sink, [this](std::string_view name) -> std::optional<std::string> {
-      const auto found = m_variables.find(std::string(name));
-      if (found == m_variables.end() || found->second.empty()) return std::nullopt;
-      return found->second;
-    });
-  }
-  std::map<std::string, std::string> m_variables = {{"TERM", "xterm"}};
-};
 
 TEST_F(ColourTest, a_terminal_has_colour_and_a_pipe_has_none) {
   EXPECT_EQ(choose(ColourChoice::automatic, Sink::terminal), Colour::on);
