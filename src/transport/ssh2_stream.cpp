@@ -9,7 +9,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <optional>
 #include <vector>
 
@@ -42,9 +41,12 @@ class TcpStream final : public ByteStream {
   }
 
   Async<void> write(std::string_view data) override {
-    const auto [error, count] =
-        co_await asio::async_write(m_socket, asio::buffer(data.data(), data.size()), k_as_tuple);
-    if (error) throw Error(ErrorKind::unreachable, error.message());
+    while (!data.empty()) {
+      const auto [error, count] =
+          co_await m_socket.async_write_some(asio::buffer(data.data(), data.size()), k_as_tuple);
+      if (error) throw Error(ErrorKind::unreachable, error.message());
+      data.remove_prefix(count);
+    }
   }
 
   void close() noexcept override {
