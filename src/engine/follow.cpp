@@ -1,6 +1,8 @@
 #include "re/engine/follow.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fstream>
 
 #include "engine/backoff.hpp"
@@ -39,7 +41,9 @@ Async<Followed> follow(Fleet& fleet, JobPlace job, jobs::Offsets offsets, LogSin
     } catch (const Error& error) {
       failure = error;
     }
-    if (!can_be_retried(*failure) || !was_connected) throw *failure;
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    const bool is_cancelled = state.cancelled() != boost::asio::cancellation_type::none;
+    if (!can_be_retried(*failure) || !was_connected || is_cancelled) throw *failure;
     if (attempt == 0) progress.note(std::string(failure->what()) + "; connecting again");
     progress.step("connecting to " + job.place.label);
     fleet.forget(job.place);

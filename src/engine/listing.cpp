@@ -33,7 +33,8 @@ void settle_vanished(jobs::Registry& registry, const Place& place, const jobs::L
   for (const auto& record : registry.list(live)) {
     const bool is_there = std::any_of(listing.jobs.begin(), listing.jobs.end(),
                                       [&](const auto& status) { return status.id == record.id; });
-    if (!is_there) registry.set_state(record.id, {model::JobState::lost, {}, {}, {}});
+    const bool ran = model::is_live(record.state);  // not what was only intended
+    if (!is_there && ran) registry.set_state(record.id, {model::JobState::lost, {}, {}, {}});
   }
 }
 

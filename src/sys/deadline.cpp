@@ -64,9 +64,9 @@ Async<void> with_deadline(std::chrono::milliseconds limit, std::string what,
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none && !race->has_ended) {
       race->stop.emit(asio::cancellation_type::all);
-      co_await asio::this_coro::reset_cancellation_state();
     }
   }
+  co_await asio::this_coro::throw_if_cancelled(true);
   if (race->has_expired) throw Error(ErrorKind::timeout, what + " took longer than " + describe(limit));
   if (race->failure) std::rethrow_exception(race->failure);
 }

@@ -122,7 +122,9 @@ Async<engine::Followed> poll(Context& context, const LogRequest& request, Histor
     if (!failure) continue;
     const bool is_passing =
         failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
-    if (!is_passing || is_first) throw *failure;
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    const bool is_cancelled = state.cancelled() != boost::asio::cancellation_type::none;
+    if (!is_passing || is_first || is_cancelled) throw *failure;
     context.progress().note(std::string(failure->what()) + "; trying again");
     context.fleet().forget(request.job.place);
   }

@@ -162,6 +162,18 @@ TEST_F(ConsoleTest, off_a_terminal_progress_only_notes) {
   EXPECT_EQ(take(), "re: using openssh\n");
 }
 
+class ColourTest : public testing::Test {
+ protected:
+  Colour choose(ColourChoice choice, Sink sink) {
+    return choose_colour(choice, sink, [this](std::string_view name) -> std::optional<std::string> {
+      const auto found = m_variables.find(std::string(name));
+      if (found == m_variables.end() || found->second.empty()) return std::nullopt;
+      return found->second;
+    });
+  }
+  std::map<std::string, std::string> m_variables = {{"TERM", "xterm"}};
+};
+
 TEST_F(ColourTest, a_terminal_has_colour_and_a_pipe_has_none) {
   EXPECT_EQ(choose(ColourChoice::automatic, Sink::terminal), Colour::on);
   EXPECT_EQ(choose(ColourChoice::automatic, Sink::other), Colour::off);

@@ -1,0 +1,159 @@
+"""What goes wrong in real life: killed clients, cut and silent wires, secrets that must not leak, logs without measure."""
+
+import json
+import os
+import pathlib
+import random
+import resource
+import signal
+import time
+
+import testbed
+from testbed import wait_for
+
+# The suite tries a few; RE_SOAK=1000 is the long run.
+SUBMISSIONS = int(os.environ.get("RE_SOAK", "24"))
+
+
+class Faults(testbed.TestCase):
+    def project(self, *remotes, **options):
+        local = self.local(*remotes, **options)
+        (local.project / "x.py").write_text("print('x')\n")
+        self.assert_ok(local.run("re", "init"))
+        return local
+
+    def test_killed_clients_neither_lose_nor_double_a_job(self):
+        """Each submission writes its number; the client is killed at a random moment, or its wire is cut, or left alone."""
+        seed = int(os.environ.get("RE_SEED", random.randrange(1 << 30)))
+        print(f"seed {seed}")
+        chance = random.Random(seed)
+        remote = self.remote()
+        wire = self.proxy(remote)
+        local = self.project(remote, port=wire.port)
+        self.assert_ok(local.run("re", "sync", "--name", "n-1", "echo -1 >> $HOME/ran"))
+        for number in range(SUBMISSIONS):
+            fault = chance.choice(("kill", "kill", "cut", "none"))
+            process = local.spawn("re", "async", "--name", f"n{number}",
+                                  f"echo {number} >> $HOME/ran", stdout=-3, stderr=-3, stdin=-3)
+            if fault != "none":
+                time.sleep(chance.uniform(0, 0.4))
+            if fault == "kill":
+                process.send_signal(signal.SIGKILL)
+            elif fault == "cut":
+                wire.cut()
+                time.sleep(0.1)
+                wire.restore()
+            process.wait(120)
+        jobs = wait_for(lambda: self.settled(local), "the end of all jobs", 120)
+        ran = [int(line) for line in (remote.home() / "ran").read_text().split()]
+        self.assertEqual(len(ran), len(set(ran)), f"seed {seed}: a job ran twice: {sorted(ran)}")
+        done = {int(job["name"][1:]) for job in jobs if job["state"] == "done"}
+        self.assertEqual(done, set(ran), f"seed {seed}: what ran and what the list says differ")
+        states = {job["state"] for job in jobs}
+        self.assertLessEqual(states, {"done", "intent", "incomplete"}, f"seed {seed}: {jobs}")
+
+    def settled(self, local):
+        done = local.run("re", "list", "--all", "--json")
+        if done.code != 0:
+            return None
+        jobs = json.loads(done.out)["jobs"]
+        live = {"running", "committed", "unknown", "leftovers", "unsupervised"}
+        return None if any(job["state"] in live for job in jobs) else jobs
+
+    def test_a_minute_of_silence_loses_and_repeats_no_byte(self):
+        remote = self.remote()
+        wire = self.proxy(remote)
+        local = self.project(remote, port=wire.port)
+        self.assert_ok(local.run("re", "async", "for i in $(seq 1 1400); do echo line $i; sleep 0.05; done"))
+        following = local.spawn("re", "log", "--follow", stdout=-1, stderr=-1, stdin=-3, bufsize=0)
+        self.assertEqual(following.stdout.readline(), b"line 1\n")
+        wire.blackhole()
+        time.sleep(60)
+        wire.restore()
+        out, err = following.communicate(timeout=200)
+        self.assertEqual(following.returncode, 0, err)
+        self.assertEqual(out.decode(), "".join(f"line {i}\n" for i in range(2, 1401)))
+
+    def test_the_end_of_a_log_of_ten_gigabytes_takes_little_memory(self):
+        remote = self.remote()
+        local = self.project(remote)
+        self.assert_ok(local.run("re", "async", "true"))
+        wait_for(lambda: self.settled(local), "the job's end")
+        [log] = (remote.home() / ".re/jobs").glob("*/log")
+        with open(log, "r+b") as file:
+            file.truncate(10 << 30)
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n" + b"".join(b"line %d\n" % i for i in range(200)))
+        process = local.spawn("re", "log", "--tail", "100", stdout=-1, stderr=-1, stdin=-3)
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0, process.stderr.read())
+        self.assertEqual(out.decode(), "".join(f"line {i}\n" for i in range(100, 200)))
+        if "asan" not in str(local.binary):
+            self.assertLess(usage.ru_maxrss, 64 << 10, "KiB of memory")
+
+    def test_a_broken_pipe_ends_the_log_quietly(self):
+        local = self.project(self.remote())
+        self.assert_ok(local.run("re", "sync", "seq 1 100000 > /dev/null; seq 1 100000"))
+        done = local.run("sh", "-c", f"'{local.binary}' log | head -n 1")
+        self.assertEqual((done.out, done.err), ("1\n", ""))
+
+    def test_ctrl_c_leaves_the_terminal_as_it_was(self):
+        local = self.project(self.remote())
+        self.assert_ok(local.run("re", "async", "echo ready; sleep 1000"))
+        with local.terminal("re", "log", "--follow") as terminal:
+            terminal.expect("ready")
+            terminal.send("\x03")
+            self.assertEqual(terminal.wait(), 130, terminal.text)
+            self.assertTrue(terminal.is_restored())
+        self.assertIn("running", self.assert_ok(local.run("re", "list")).out)
+        self.assert_ok(local.run("re", "purge", "--yes"))
+
+
+class Secrets(testbed.TestCase):
+    def files_with(self, canary, *roots):
+        found = []
+        for root in roots:
+            for path in pathlib.Path(root).rglob("*"):
+                if path.is_file() and not path.is_symlink() and canary in path.read_bytes():
+                    found.append(str(path))
+        return found
+
+    def processes_with(self, canary):
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            for part in ("cmdline", "environ"):
+                try:
+                    if canary in (entry / part).read_bytes():
+                        found.append(f"{entry.name}/{part}")
+                except OSError:
+                    pass
+        return found
+
+    def test_a_password_is_nowhere_but_in_the_configuration(self):
+        password = testbed.ACCOUNTS["alice"][1]
+        canary = password.encode()
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_CORE)[1])
+                           if resource.getrlimit(resource.RLIMIT_CORE)[1] == resource.RLIM_INFINITY
+                           else resource.getrlimit(resource.RLIMIT_CORE))
+        for transport in ("ssh2", "openssh"):
+            with self.subTest(transport):
+                remote = self.full_remote()
+                local = self.local()
+                local.add_remote(remote, account="alice", password=password, key=False, transport=transport)
+                (local.project / "x.py").write_text("print('x')\n")
+                self.assert_ok(local.run("re", "init"))
+                running = local.spawn("re", "sync", "echo ready; sleep 3", stdout=-1, stderr=-1, stdin=-3, bufsize=0)
+                self.assertEqual(running.stdout.readline(), b"ready\n", running.stderr)
+                self.assertEqual(self.processes_with(canary), [])
+                running.send_signal(signal.SIGABRT)
+                running.wait(60)
+                self.assertEqual(self.files_with(canary, local.directory), [str(local.home / ".config/re/re.conf")])
+                self.assertEqual(self.files_with(canary, remote.home("alice") / ".re"), [])
+
+
+if __name__ == "__main__":
+    testbed.main()
