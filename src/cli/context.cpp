@@ -285,7 +285,7 @@ void watch_signals(Run& run, const std::function<bool(int)>& on_signal) {
 
 }  // namespace
 
-int Context::run(std::function<Async<int>()> task, std::function<bool(int)> on_signal) {
+int Context::run(std::function<Async<int>()> task, const std::function<bool(int)>& on_signal) {
   asio::io_context& io = m_parts->io;
   Run run(io);
   watch_signals(run, on_signal);

@@ -61,7 +61,7 @@ class Context {
 
   /// Runs a command's coroutine to its end. SIGINT, SIGTERM and SIGHUP cancel it (it then ends with Error
   /// (interrupted)) unless `on_signal` takes them; a second one while cancelling ends the program at once.
-  int run(std::function<Async<int>()> task, std::function<bool(int)> on_signal = {});
+  int run(std::function<Async<int>()> task, const std::function<bool(int)>& on_signal = {});
 
  private:
   struct Parts;

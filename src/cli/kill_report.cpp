@@ -30,6 +30,7 @@ Async<Outcomes> kill_on_hosts(Context& context, const Parsed& parsed,
   std::map<std::string, std::vector<JobId>> ids;
   for (const auto& job : jobs) ids[job.instance].push_back(job.id);
   std::vector<engine::Place> places;
+  places.reserve(ids.size());
   for (const auto& [key, jobs_there] : ids) places.push_back(context.place_of(key, parsed));
   Outcomes outcomes;
   jobs::KillOptions options;

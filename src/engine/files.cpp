@@ -18,6 +18,7 @@ constexpr std::chrono::minutes k_prepare_deadline{1};
 
 std::vector<std::string> paths_of(const LocalState& state) {
   std::vector<std::string> paths;
+  paths.reserve(state.files.files.size());
   for (const auto& file : state.files.files) paths.push_back(file.path);
   return paths;
 }

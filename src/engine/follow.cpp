@@ -51,7 +51,7 @@ Async<Followed> follow(Fleet& fleet, JobPlace job, jobs::Offsets offsets, LogSin
   }
 }
 
-LogCache::LogCache(std::filesystem::path directory, const JobId& id) : m_stem(directory / id.text()) {
+LogCache::LogCache(const std::filesystem::path& directory, const JobId& id) : m_stem(directory / id.text()) {
   sys::ensure_private_directory(directory);
 }
 

@@ -37,7 +37,7 @@ class LogCache {
   static constexpr std::uint64_t k_limit = std::uint64_t{64} << 20U;
 
   /// \param directory is made when it is missing
-  LogCache(std::filesystem::path directory, const JobId& id);
+  LogCache(const std::filesystem::path& directory, const JobId& id);
   /// Passes on what is kept and returns where it ends.
   jobs::Offsets replay(const LogSink& sink) const;
   /// Keeps what came at the end of what is kept.

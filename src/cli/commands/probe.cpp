@@ -187,6 +187,7 @@ std::vector<Probed> probe_all(Context& context, const Parsed& parsed) {
                                           ? context.places(parsed)
                                           : context.all_places(parsed);
   std::vector<Probed> hosts;
+  hosts.reserve(places.size());
   for (const auto& place : places) hosts.push_back({place, {}, {}});
   const auto deadline = context.deadline(parsed);
   context.run([&]() -> Async<int> {

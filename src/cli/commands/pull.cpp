@@ -70,6 +70,7 @@ std::string destination_of(const PullRequest& request, const std::string& source
 Async<std::string> locate(const PullRequest& request, remote::Host& host, const std::string& source) {
   if (source.starts_with('/') || source.starts_with("~/")) co_return source;
   std::vector<std::string> candidates;
+  candidates.reserve(request.bases.size());
   for (const auto& base : request.bases) candidates.push_back(base + source);
   const auto found = co_await remote::find_first(host, candidates);
   if (found) co_return candidates[*found];

@@ -269,6 +269,7 @@ TEST(Ssh2Failure, leaves_nothing_behind_when_a_wait_for_a_channel_is_cancelled) 
   client.connect();
   asio::cancellation_signal cancel;
   bool is_ended = false;
+  sshd.freeze();  // its answer must not come first
   asio::co_spawn(
       client.runner.context(), client.connection->exec({"cat", std::nullopt}),
       asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& error, const auto&) {
@@ -278,6 +279,9 @@ TEST(Ssh2Failure, leaves_nothing_behind_when_a_wait_for_a_channel_is_cancelled) 
   client.runner.context().restart();
   client.runner.context().poll();
   cancel.emit(asio::cancellation_type::all);
+  client.runner.context().restart();
+  client.runner.context().poll();
+  sshd.thaw();
   EXPECT_EQ(client.runner.run(client.exec("exit 6")->wait()).code, 6);
   EXPECT_TRUE(is_ended);
 }
