@@ -16,8 +16,7 @@ constexpr Option k_instance_index = {"--instance-idx", "N",
 constexpr Option k_remote_home = {"--remote-home", "DIR",
                                   "directory on the host in which projects lie [projects/]"};
 constexpr Option k_deadline = {"--deadline", "TIME", "give a host up after this long (10s, 2min)"};
-constexpr Option k_force_list = {"--force", "",
-                                 "find the project's files anew, ignoring .recompute/rsync.db"};
+constexpr Option k_force_list = {"--force", "", "read every file anew instead of trusting sizes and times"};
 constexpr Option k_name = {"--name", "NAME", "name of the job, shown by list [runner]"};
 constexpr Option k_rsync = {"--rsync", "", "bring the project's files up to date first (the default)"};
 constexpr Option k_no_rsync = {"--no-rsync", "",
