@@ -34,9 +34,15 @@ std::optional<std::int64_t> to_number(const std::optional<int>& value) {
   return value ? std::optional<std::int64_t>(*value) : std::nullopt;
 }
 
+// A damaged file may hold any number; the clock counts nanoseconds in 64 bits.
+Time time_of(std::int64_t milliseconds) {
+  constexpr std::int64_t k_most = 9'000'000'000'000;
+  return Time(std::chrono::milliseconds(std::clamp(milliseconds, -k_most, k_most)));
+}
+
 std::optional<Time> to_time(const std::optional<std::int64_t>& number) {
   if (!number) return std::nullopt;
-  return Time(std::chrono::milliseconds(*number));
+  return time_of(*number);
 }
 
 std::string_view state_name(JobState state) {
@@ -50,7 +56,7 @@ std::string columns_from(std::string_view rest) {
 RegistryRecord read_record(const Statement& row) {
   const auto id = JobId::parse(row.text(0));
   if (!id) throw sqlite::Damaged(ErrorKind::io, "the registry holds '" + row.text(0) + "' as a job's id");
-  RegistryRecord record{.id = *id, .submitted = Time(std::chrono::milliseconds(row.number(8)))};
+  RegistryRecord record{.id = *id, .submitted = time_of(row.number(8))};
   record.project_id = row.text(1);
   record.index = static_cast<std::uint32_t>(row.number(2));
   record.instance = row.text(3);
