@@ -61,7 +61,8 @@ std::optional<InstalledDistribution> read_distribution(const fs::path& path) {
   } else {
     const bool wheel = path.extension() == ".dist-info";
     read_metadata(read_or_empty(path / (wheel ? "METADATA" : "PKG-INFO")), distribution);
-    for (const auto line : split_lines(read_or_empty(path / "top_level.txt"))) {
+    const std::string top_level = read_or_empty(path / "top_level.txt");
+    for (const auto line : split_lines(top_level)) {
       add_import(line.substr(0, line.find('/')), distribution);
     }
     if (distribution.imports.empty()) read_record(read_or_empty(path / "RECORD"), distribution);

@@ -27,8 +27,8 @@ engine::JobTable ask_for_live(Context& context, const Parsed& parsed) {
 std::vector<std::string> ask_which(Context& context, const engine::JobTable& table) {
   context.console().out(render_jobs(context, table, AllRow::yes));
   std::vector<std::string> selectors;
-  for (const auto word : split_words(sys::ask_line("Process to kill (index) : ")))
-    selectors.emplace_back(word);
+  const std::string answer = sys::ask_line("Process to kill (index) : ");
+  for (const auto word : split_words(answer)) selectors.emplace_back(word);
   if (selectors.empty()) throw Error(ErrorKind::interrupted, "nothing was ended");
   return selectors;
 }
