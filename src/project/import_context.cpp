@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "project/byte_search.hpp"
 
@@ -37,7 +38,8 @@ class Blocks {
   void enter(const Statement& statement);
   void apply(FoundImport& found, std::size_t index);
   void resolve(std::vector<FoundImport>& imports) const;
-  [[nodiscard]] bool is_clause(const Statement& statement) const;
+  /// Whether the place is in some part of a `try`, or where types alone are checked.
+  [[nodiscard]] bool has_any_of_interest() const;
 
  private:
   enum class Kind { try_part, plain_part, if_part, type_checking, function };
@@ -66,8 +68,10 @@ class Blocks {
 
 constexpr std::array<std::string_view, 4> k_clauses = {"except", "finally", "else", "elif"};
 
-bool Blocks::is_clause(const Statement& statement) const {
-  return is_any(word_at(m_text, statement.begin), k_clauses);
+bool Blocks::has_any_of_interest() const {
+  return std::any_of(m_stack.begin(), m_stack.end(), [](const Block& block) {
+    return block.try_index != k_none || block.kind == Kind::type_checking;
+  });
 }
 
 // What stands between the keyword and the colon that ends the header. A lambda brings a colon of its own, but
@@ -142,7 +146,7 @@ void Blocks::open(const Statement& statement, std::string_view word) {
   if (word == "try") {
     m_stack.push_back({statement.indent, Kind::try_part, m_tolerant.size()});
     m_tolerant.push_back(0);
-  } else if (word == "if") {
+  } else if (word == "if" || word == "elif") {  // a reading may begin after the `if`
     m_stack.push_back({statement.indent, if_kind(statement, word), k_none});
   } else if (word == "def") {
     m_stack.push_back({statement.indent, Kind::function, k_none});
@@ -217,6 +221,19 @@ Statement next_statement(std::string_view text, PythonLexer& lexer, std::size_t 
   return statement;
 }
 
+// How far `text[begin]` is indented, `begin` being moved from the line's start to its first token.
+std::size_t take_indent(std::string_view text, std::size_t& begin) {
+  std::size_t indent = 0;
+  for (; begin < text.size() && is_blank(text[begin]); ++begin) {
+    if (text[begin] == '\t') {
+      indent = (indent / k_tab_width + 1) * k_tab_width;
+    } else {
+      indent = text[begin] == '\f' ? 0 : indent + 1;
+    }
+  }
+  return indent;
+}
+
 // Says, going backwards line by line, whether an import can stand in a block of interest at all, and where a
 // reading forwards must then begin. Certain are only lines that begin, outside strings, with a word that no
 // expression holds: they are statements, and what is indented as far or further before them has ended.
@@ -225,31 +242,26 @@ class Enclosure {
   Enclosure(std::string_view text, std::span<const Span> long_strings)
       : m_text(text), m_long_strings(long_strings) {}
 
-  /// Whether a `try` or an `if …TYPE_CHECKING` may enclose the place. Places must be asked for in ascending
-  /// order.
-  bool may_matter(std::size_t at);
-  /// The last place at or before `at`, and not before `least`, that surely begins a top-level statement, else
-  /// `least`.
-  [[nodiscard]] std::size_t top_level_before(std::size_t at, std::size_t least) const;
+  /// The line from which the blocks around the place must be read; nothing when none of interest encloses it.
+  /// Places must be asked for in ascending order.
+  std::optional<std::size_t> reading_start(std::size_t at);
+  /// A statement begins here, within nothing of interest: what encloses a later place begins later too.
+  void settle(std::size_t begin);
 
  private:
-  // A statement at `begin`, indented by `indent`, is known not to be enclosed by anything of interest.
-  struct Plain {
-    std::size_t begin;
-    std::size_t indent;
-  };
-  enum class Meaning { none, statement, of_interest };
+  enum class Meaning { none, statement, try_or_elif, if_or_ternary };
 
   [[nodiscard]] std::size_t line_before(std::size_t line) const;
-  [[nodiscard]] bool may_test_type_checking(std::size_t begin) const;
+  [[nodiscard]] bool may_test_type_checking(std::string_view word, std::size_t begin) const;
   [[nodiscard]] Meaning meaning(std::size_t begin) const;
   [[nodiscard]] bool is_in_string(std::size_t at) const;
   [[nodiscard]] bool is_continued(std::size_t line) const { return line >= 2 && m_text[line - 2] == '\\'; }
-  bool walk_back(std::size_t line, std::size_t level);
+  [[nodiscard]] std::optional<std::size_t> walk_back(std::size_t line, std::size_t level) const;
+  [[nodiscard]] std::size_t top_level_before(std::size_t line) const;
 
   std::string_view m_text;
   std::span<const Span> m_long_strings;
-  std::vector<Plain> m_plain;  // outer ones first
+  std::size_t m_settled = 0;
 };
 
 bool Enclosure::is_in_string(std::size_t at) const {
@@ -265,10 +277,8 @@ std::size_t Enclosure::line_before(std::size_t line) const {
                             : static_cast<std::size_t>(static_cast<const char*>(newline) - m_text.data()) + 1;
 }
 
-// An `if` or `elif` whose test is TYPE_CHECKING, or goes on where this line does not show it.
-bool Enclosure::may_test_type_checking(std::size_t begin) const {
-  const auto word = word_at(m_text, begin);
-  if (word != "if" && word != "elif") return false;
+// The test of an `if` or `elif` is TYPE_CHECKING, or goes on where this line does not show it.
+bool Enclosure::may_test_type_checking(std::string_view word, std::size_t begin) const {
   auto test = m_text.substr(begin + word.size(), find_any<'\n'>(m_text, begin) - begin - word.size());
   while (!test.empty() && is_blank(test.front())) test.remove_prefix(1);
   return test.starts_with('(') || test.ends_with('\\') ||
@@ -279,64 +289,65 @@ bool Enclosure::may_test_type_checking(std::size_t begin) const {
 Enclosure::Meaning Enclosure::meaning(std::size_t begin) const {
   static constexpr std::array<std::string_view, 7> k_statements = {"def",   "class",  "with", "while",
                                                                    "raise", "return", "pass"};
-  switch (m_text[begin]) {
-    case 't':
-      return word_at(m_text, begin) == "try" ? Meaning::of_interest : Meaning::none;
-    case 'i':
-    case 'e':
-      return may_test_type_checking(begin) ? Meaning::of_interest : Meaning::none;
-    case 'd':
-    case 'c':
-    case 'w':
-    case 'r':
-    case 'p':
-      return is_any(word_at(m_text, begin), k_statements) ? Meaning::statement : Meaning::none;
-    default:
-      return Meaning::none;
-  }
+  static constexpr std::string_view k_initials = "tiedcwrp";
+  if (begin >= m_text.size() || k_initials.find(m_text[begin]) == std::string_view::npos)
+    return Meaning::none;
+  const auto word = word_at(m_text, begin);
+  if (word == "try") return Meaning::try_or_elif;
+  if (word == "elif") return may_test_type_checking(word, begin) ? Meaning::try_or_elif : Meaning::statement;
+  if (word == "if") return may_test_type_checking(word, begin) ? Meaning::if_or_ternary : Meaning::none;
+  return is_any(word, k_statements) ? Meaning::statement : Meaning::none;
 }
 
-// Whether something of interest is found before `line` that is indented by less than `level`.
-bool Enclosure::walk_back(std::size_t line, std::size_t level) {
-  std::vector<Plain> passed;
-  while (line > 0 && level > 0) {
+// From the line to the outermost line that may begin something of interest, by being indented by less than
+// `level` and by less than all between.
+std::optional<std::size_t> Enclosure::walk_back(std::size_t line, std::size_t level) const {
+  std::optional<std::size_t> start;
+  bool unsure = false;  // a reading must begin at a statement before this line
+  while (line > m_settled && level > 0) {
     line = line_before(line);
-    while (!m_plain.empty() && m_plain.back().begin > line) m_plain.pop_back();
-    if (!m_plain.empty() && m_plain.back().begin == line && m_plain.back().indent <= level) break;
     std::size_t begin = line;
-    while (begin < m_text.size() && m_text[begin] == ' ') ++begin;
-    const std::size_t indent = begin - line;
-    if (begin >= m_text.size()) continue;
-    if (is_blank(m_text[begin])) return true;  // tabs: let the exact reading decide
+    const std::size_t indent = take_indent(m_text, begin);
     if (indent >= level) continue;
     const Meaning found = meaning(begin);
     if (found == Meaning::none || is_in_string(line)) continue;
-    if (found == Meaning::of_interest || is_continued(line)) return true;
+    if (found == Meaning::if_or_ternary || is_continued(line)) {
+      unsure = true;
+      continue;
+    }
     level = indent;
-    passed.push_back({line, level});
+    if (unsure || found == Meaning::try_or_elif) start = line;
+    unsure = false;
   }
-  m_plain.insert(m_plain.end(), passed.rbegin(), passed.rend());
-  return false;
+  return unsure ? m_settled : start;
 }
 
-bool Enclosure::may_matter(std::size_t at) {
+std::optional<std::size_t> Enclosure::reading_start(std::size_t at) {
   const std::size_t line = line_before(at + 1);
   std::size_t begin = line;
-  while (m_text[begin] == ' ') ++begin;
-  if (begin != at || is_continued(line)) return true;
-  return at != line && walk_back(line, at - line);
+  const std::size_t level = take_indent(m_text, begin);
+  if (begin != at || is_continued(line)) return top_level_before(line + 1);
+  const auto start = walk_back(line, level);
+  if (!start) m_settled = line;
+  return start;
 }
 
-std::size_t Enclosure::top_level_before(std::size_t at, std::size_t least) const {
+void Enclosure::settle(std::size_t begin) {
+  const std::size_t line = line_before(begin + 1);
+  if (line > m_settled && !is_continued(line)) m_settled = line;
+}
+
+// The last line before the place that surely begins a top-level statement.
+std::size_t Enclosure::top_level_before(std::size_t line) const {
   static constexpr std::array<std::string_view, 5> k_words = {"def", "class", "try", "with", "while"};
   static constexpr std::string_view k_initials = "dctw";
-  for (std::size_t line = line_before(at + 1); line > least; line = line_before(line)) {
+  for (line = line_before(line); line > m_settled; line = line_before(line)) {
     if (k_initials.find(m_text[line]) != std::string_view::npos && is_any(word_at(m_text, line), k_words) &&
         !is_continued(line) && !is_in_string(line)) {
       return line;
     }
   }
-  return least;
+  return m_settled;
 }
 
 }  // namespace
@@ -345,22 +356,23 @@ void resolve_contexts(std::string_view text, std::span<const Span> long_strings,
                       std::vector<FoundImport>& imports) {
   Enclosure enclosure(text, long_strings);
   PythonLexer lexer(text);
-  std::size_t read = 0;  // a top-level statement begins here
-  for (std::size_t next = 0; next < imports.size(); ++next) {
+  for (std::size_t next = 0; next < imports.size();) {
     const std::size_t at = imports[next].at;
-    if (at < read || !enclosure.may_matter(at)) continue;
+    const auto start = enclosure.reading_start(at);
+    if (!start) {
+      ++next;
+      continue;
+    }
     Blocks blocks(text, lexer);
-    std::size_t index = next;
-    Statement statement = next_statement(text, lexer, enclosure.top_level_before(at, read));
-    while (statement.begin < text.size()) {
-      if (statement.indent == 0 && statement.begin > at && !blocks.is_clause(statement)) break;
+    Statement statement = next_statement(text, lexer, *start);
+    for (; statement.begin < text.size(); statement = next_statement(text, lexer, statement.end)) {
       blocks.enter(statement);
-      for (; index < imports.size() && imports[index].at < statement.end; ++index)
-        blocks.apply(imports[index], index);
-      statement = next_statement(text, lexer, statement.end);
+      if (statement.begin > at && !blocks.has_any_of_interest()) break;
+      for (; next < imports.size() && imports[next].at < statement.end; ++next)
+        blocks.apply(imports[next], next);
     }
     blocks.resolve(imports);
-    read = statement.begin;
+    enclosure.settle(statement.begin);
   }
 }
 
