@@ -101,9 +101,10 @@ InstanceSettings one(const Settings& settings, std::string_view selector) {
   if (selector.find('@') != std::string_view::npos)
     return at_destination(settings, parse_destination(selector));
   const auto& all = settings.instances;
-  const auto index = is_index(selector) ? parse_number<std::size_t>(selector) : std::nullopt;
+  const bool by_index = is_index(selector);
   const auto found = std::find_if(all.begin(), all.end(), [&](const InstanceSettings& instance) {
-    return index ? instance.index == index : instance.name.is_set() && instance.name.value == selector;
+    if (by_index) return parse_number<std::size_t>(selector) == instance.index;
+    return instance.name.is_set() && instance.name.value == selector;
   });
   if (found == all.end()) refuse_unknown(settings, selector);
   return *found;
