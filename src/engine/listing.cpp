@@ -13,6 +13,39 @@ constexpr std::chrono::minutes k_submission_time{10};
 
 using jobs::RegistryFilter;
 
+// A job that has been committed for longer than any start takes.
+constexpr std::chrono::minutes k_start_time{1};
+
+// All jobs of a host. One that was committed and never begun is started: whoever submitted it is gone.
+Async<jobs::Listing> list_and_resume(remote::Host& host, std::chrono::system_clock::time_point now,
+                                     std::chrono::milliseconds deadline) {
+  jobs::JobHost jobs_there(host);
+  jobs::ListFilter filter;
+  filter.scope = jobs::ListFilter::Scope::all;
+  jobs::Listing listing = co_await jobs_there.list(std::move(filter), deadline);
+  jobs::ListFilter resumed;
+  for (const auto& job : listing.jobs) {
+    if (job.state == model::JobState::committed && now - job.id.time() > k_start_time)
+      resumed.ids.push_back(job.id);
+  }
+  if (resumed.ids.empty()) co_return listing;
+  for (const auto& id : resumed.ids) {
+    try {
+      co_await jobs_there.resume(id, deadline);
+    } catch (const Error& error) {
+      listing.problems.push_back(Error(error).within("cannot start job " + id.text()));
+    }
+  }
+  resumed.scope = jobs::ListFilter::Scope::all;
+  jobs::Listing again = co_await jobs_there.list(std::move(resumed), deadline);
+  for (auto& job : again.jobs) {
+    const auto same = std::find_if(listing.jobs.begin(), listing.jobs.end(),
+                                   [&](const auto& listed) { return listed.id == job.id; });
+    if (same != listing.jobs.end()) *same = std::move(job);
+  }
+  co_return listing;
+}
+
 // Jobs that were written down and are not on the host: their submission never arrived.
 void settle_missing(jobs::Registry& registry, const Place& place, const jobs::Listing& listing,
                     std::chrono::system_clock::time_point now) {
@@ -44,10 +77,7 @@ Async<JobTable> list_jobs(Fleet& fleet, jobs::Registry& registry, const Clock& c
   std::vector<jobs::Listing> listings(request.places.size());
   std::function<Async<void>(std::size_t, remote::Host&)> ask = [&](std::size_t i,
                                                                    remote::Host& host) -> Async<void> {
-    jobs::JobHost jobs_there(host);
-    jobs::ListFilter filter;
-    filter.scope = jobs::ListFilter::Scope::all;
-    listings[i] = co_await jobs_there.list(std::move(filter), request.deadline);
+    listings[i] = co_await list_and_resume(host, clock.now(), request.deadline);
   };
   const auto errors = co_await on_each(fleet, request.places, request.deadline, std::move(ask));
   JobTable table;

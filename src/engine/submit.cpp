@@ -16,6 +16,26 @@ bool is_lost_answer(const Error& error) {
   return error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout;
 }
 
+jobs::StateChange change_of(const jobs::LaunchReport& report) {
+  jobs::StateChange change;
+  switch (report.answer) {
+    case jobs::Launch::started:
+      change.state = model::JobState::running;
+      break;
+    case jobs::Launch::exited:
+      change.state = model::JobState::done;
+      break;
+    case jobs::Launch::lost:
+      change.state = model::JobState::lost;
+      break;
+    default:
+      change.state = model::JobState::committed;
+      break;
+  }
+  change.exit_code = report.exit_code;
+  return change;
+}
+
 }  // namespace
 
 struct Submitter::Attempt {
@@ -54,9 +74,9 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
     if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
   }
   spec.index = m_registry.add_intent(spec, attempt.request.place.key);
-  sys::failpoint("submit.intent");
   std::exception_ptr failure;
   try {
+    sys::failpoint("submit.intent");
     co_await launch_until_answered(attempt);
   } catch (...) {
     failure = std::current_exception();
@@ -119,7 +139,6 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
     } else {
       attempt.submitted.report = co_await host.launch(request.spec, request.deadline);
     }
-    sys::failpoint("submit.launched");
     const auto answer = attempt.submitted.report.answer;
     if (answer == jobs::Launch::conflict) {
       attempt.sent = Attempt::Sent::no;
@@ -148,24 +167,14 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
 }
 
 void Submitter::record(const Attempt& attempt) {
-  const auto& report = attempt.submitted.report;
-  jobs::StateChange change;
-  switch (report.answer) {
-    case jobs::Launch::started:
-      change.state = model::JobState::running;
-      break;
-    case jobs::Launch::exited:
-      change.state = model::JobState::done;
-      break;
-    case jobs::Launch::lost:
-      change.state = model::JobState::lost;
-      break;
-    default:
-      change.state = model::JobState::committed;
-      break;
+  try {
+    sys::failpoint("submit.launched");
+    m_registry.set_state(attempt.request.spec.id, change_of(attempt.submitted.report));
+  } catch (const Error& error) {
+    const auto& request = attempt.request;
+    throw Error(error).within("job " + std::to_string(request.spec.index) + " was started on " +
+                              request.place.label + ", which cannot be written down here");
   }
-  change.exit_code = report.exit_code;
-  m_registry.set_state(attempt.request.spec.id, change);
 }
 
 }  // namespace re::engine

@@ -71,6 +71,12 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
   return call;
 }
 
+OwnedCall resume_call(const JobId& id, const std::string& shell) {
+  return {bundle(scripts::launch),
+          "re_resume",
+          {id.text(), sys::random_hex(k_token_bytes), shell, supervisor_text()}};
+}
+
 OwnedCall stream_call(std::string function, std::vector<std::string> arguments) {
   return {bundle(scripts::stream), std::move(function), std::move(arguments)};
 }
@@ -91,6 +97,7 @@ LaunchReport read_launch_answer(std::string_view answer, std::string_view compla
   const auto blank = answer.find(' ');
   const auto word = answer.substr(0, blank);
   const auto rest = blank == std::string_view::npos ? std::string_view() : answer.substr(blank + 1);
+  if (word == "NOJOB") throw Error(ErrorKind::not_found, "the job is no longer on " + host);
   if (word == "NOTOOL") throw missing_tool(rest, host);
   if (word == "FAILED") throw submission_failed(rest, complaint, host);
   const auto number = parse_number<int>(rest);

@@ -23,12 +23,15 @@ inline constexpr std::size_t k_token_argument = 1;
 /// One attempt to submit; every attempt has a token of its own. \param function re_launch or
 /// re_launch_attached
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function);
+/// A new attempt to start what was committed.
+OwnedCall resume_call(const JobId& id, const std::string& shell);
 /// A call of stream.sh: re_attach, re_read_log, re_tail_log.
 OwnedCall stream_call(std::string function, std::vector<std::string> arguments);
 OwnedCall list_call(const ListFilter& filter);
 OwnedCall signal_call(const JobId& id, int signal);
 
-/// Reads "STARTED 17" and the like. Throws Error: unsupported (NOTOOL), remote (FAILED), protocol.
+/// Reads "STARTED 17" and the like. Throws Error: not_found (NOJOB), unsupported (NOTOOL), remote (FAILED),
+/// protocol.
 /// \param complaint what the tools said on stderr
 LaunchReport read_launch_answer(std::string_view answer, std::string_view complaint, const std::string& host);
 /// Reads "<state> <code or -> <rest>", gives the rest. Throws Error: not_found (NOJOB), protocol.

@@ -39,6 +39,13 @@ Async<LaunchReport> JobHost::launch(model::JobSpec spec, std::chrono::millisecon
   co_return read_launch_answer(answer.outcome.trailer, answer.error, m_host->name());
 }
 
+Async<LaunchReport> JobHost::resume(JobId id, std::chrono::milliseconds deadline) {
+  const OwnedCall owned = resume_call(id, m_shell);
+  remote::ScriptCall call = owned.call();
+  const remote::Answer answer = co_await m_host->run(std::move(call), deadline);
+  co_return read_launch_answer(answer.outcome.trailer, answer.error, m_host->name());
+}
+
 Async<SignalAnswer> JobHost::send_signal(JobId id, int signal, std::chrono::milliseconds deadline) {
   const OwnedCall owned = signal_call(id, signal);
   remote::ScriptCall call = owned.call();

@@ -52,6 +52,26 @@ class Faults(testbed.TestCase):
         states = {job["state"] for job in jobs}
         self.assertLessEqual(states, {"done", "intent", "incomplete"}, f"seed {seed}: {jobs}")
 
+    def test_at_every_step_of_the_client_a_job_runs_once_or_is_said_not_to(self):
+        """A killed client may leave a job that runs; one that reports an error says whether the job was started."""
+        remote = self.remote()
+        local = self.project(remote)
+        self.assert_ok(local.run("re", "sync", "true"))
+        cases = [(step, fault) for step in ("registry.intent:1", "registry.intent:2", "submit.intent:1", "submit.launch:1",
+                                            "submit.launched:1") for fault in ("kill", "eio", "enospc")]
+        for number, (step, fault) in enumerate(cases):
+            done = local.run("re", "async", "--name", f"n{number}", f"echo {number} >> $HOME/ran",
+                             env={"RE_FAULT": f"{step}:{fault}"})
+            self.assertEqual(done.code, -9 if fault == "kill" else 1, f"{step}:{fault} {done}")
+            if fault != "kill":
+                self.assertRegex(done.err, r"No space left|Input/output error")
+                self.assertEqual("was started on" in done.err, step == "submit.launched:1", done.err)
+        jobs = wait_for(lambda: self.settled(local), "the end of all jobs", 60)
+        ran = sorted(int(line) for line in (remote.home() / "ran").read_text().split())
+        self.assertEqual(ran, [number for number, (step, _) in enumerate(cases) if step == "submit.launched:1"])
+        self.assertEqual(sorted(int(job["name"][1:]) for job in jobs if job["state"] == "done" and job["name"][0] == "n"), ran)
+        self.assertLessEqual({job["state"] for job in jobs}, {"done", "intent"}, jobs)
+
     def settled(self, local):
         done = local.run("re", "list", "--all", "--json")
         if done.code != 0:

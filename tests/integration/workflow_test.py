@@ -56,6 +56,27 @@ class Workflow(testbed.TestCase):
                 self.assert_ok(local.run("re", "pull", "bin/", "here/"))
                 self.assertEqual((local.project / "here/model.bin").read_bytes(), bytes(range(256)))
 
+    def test_the_key_may_be_in_an_agent_only(self):
+        remote = self.remote()
+        local = self.local()
+        socket = local.directory / "agent"
+        agent = local.spawn("ssh-agent", "-D", "-a", str(socket), stdout=-3, stderr=-3, stdin=-3)
+        wait_for(socket.exists, "the agent listens")
+        key = local.take_key(remote, "carried")
+        self.assert_ok(local.run("ssh-add", str(key), env={"SSH_AUTH_SOCK": str(socket)}))
+        key.unlink()
+        write(local, "train.py", "print('loss 1.0')\n")
+        for transport in ("ssh2", "openssh"):
+            with self.subTest(transport):
+                local.add_remote(remote, name=transport, key=False, transport=transport)
+                refused = local.run("re", "init", "-i", transport)
+                self.assertEqual(refused.code, 255, str(refused))
+                local.environment["SSH_AUTH_SOCK"] = str(socket)
+                self.assert_ok(local.run("re", "init", "-i", transport))
+                self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 train.py")).out, "loss 1.0\n")
+                del local.environment["SSH_AUTH_SOCK"]
+        agent.terminate()
+
     def test_a_job_keeps_the_code_it_was_started_with(self):
         local = self.project(self.remote())
         write(local, "show.py", "print('old')\n")

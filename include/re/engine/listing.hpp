@@ -37,8 +37,8 @@ struct ListRequest {
 };
 
 /// Asks every place at the same time, takes what they say over into the registry, and settles jobs whose
-/// submission was never answered. A place that cannot be asked is a problem in the result; its jobs stand as
-/// they were last known.
+/// submission was never answered; a job that was accepted over a minute ago and never began is started. A
+/// place that cannot be asked is a problem in the result; its jobs stand as they were last known.
 Async<JobTable> list_jobs(Fleet& fleet, jobs::Registry& registry, const Clock& clock, ListRequest request);
 
 }  // namespace re::engine

@@ -138,6 +138,10 @@ class JobHost {
   Async<LaunchReport> launch(model::JobSpec spec, std::chrono::milliseconds deadline);
   /// The same with the job's streams (Streams::split) in one request. `deadline` is for the start.
   Async<std::unique_ptr<Attachment>> launch_attached(model::JobSpec spec, std::chrono::milliseconds deadline);
+  /// Starts a job in state committed: its submission was accepted, and whoever submitted it vanished before
+  /// the start. At most one start, as with launch(). A job on a terminal stays as it is: it begins with its
+  /// terminal. Throws Error as launch() does, and not_found.
+  Async<LaunchReport> resume(JobId id, std::chrono::milliseconds deadline);
   /// The streams of a job from these offsets to its end. Throws Error (not_found).
   Async<std::unique_ptr<Attachment>> attach(JobId id, Offsets offsets, std::chrono::milliseconds deadline);
 

@@ -11,11 +11,7 @@ re_launch() {
   re_id=$1 re_token=$2 re_shell=$3 re_spec=$4 re_cmd=$5 re_env=$6 re_plan=$7 re_diff=$8 re_snapshot=$9
   shift 9
   re_input=$1 re_supervisor=$2
-  re_user_umask=$(umask)
-  umask 077
-  trap : HUP PIPE # handlers, not '': an ignored signal would be ignored in the job, too
-  re_require_tools || return 1
-  unset RE_JOB_ID # of a job that submits another one
+  re_ready || return 1
   re_job=$HOME/.re/jobs/$re_id
   if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
     re_trailer=NEEDSNAPSHOT
@@ -30,6 +26,30 @@ re_launch() {
   re_start_supervisor
   exec 8<&-
   re_report
+}
+
+# re_resume ID TOKEN SHELL SUPERVISOR: starts a job that was committed and whose start never came. A terminal's job
+# begins with its terminal, and not without it.
+re_resume() {
+  re_token=$2 re_shell=$3 re_input=null re_supervisor=$4
+  re_ready || return 1
+  re_enter "$1" || return 1
+  re_here
+  re_trailer=COMMITTED
+  if [ -e started ] || [ -e terminal ]; then return; fi
+  re_trailer='FAILED lock the job directory'
+  command exec 8<. && re_lock 8 2000 || return 1
+  re_start_supervisor
+  exec 8<&-
+  re_report
+}
+
+re_ready() {
+  re_user_umask=$(umask)
+  umask 077
+  trap : HUP PIPE # handlers, not '': an ignored signal would be ignored in the job, too
+  re_require_tools || return 1
+  unset RE_JOB_ID # of a job that submits another one
 }
 
 re_require_tools() {
@@ -47,6 +67,7 @@ re_require_tools() {
 # dies when the terminal goes; its death is what sends SIGHUP to the job.
 re_prepare_terminal() {
   re_trailer='FAILED write what starts the job'
+  re_fault launch.terminal || return 1
   printf '%s' "$re_supervisor" >supervisor || return 1
   printf 'set -- %s supervise %s %s %s\n' "$re_shell" "$re_token" "$re_user_umask" "$re_shell" >terminal.tmp || return 1
   cat >>terminal.tmp <<'end' || return 1

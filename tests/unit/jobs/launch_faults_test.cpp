@@ -31,7 +31,8 @@ std::vector<std::string> steps_of(std::string_view script) {
   std::vector<std::string> steps;
   for (const auto line : split_lines(script)) {
     const auto words = split_words(line);
-    if (words.size() > 1 && words[0] == "re_fault") steps.emplace_back(words[1]);
+    const bool is_step = words.size() > 1 && words[0] == "re_fault" && words[1] != "launch.terminal";
+    if (is_step) steps.emplace_back(words[1]);
   }
   return steps;
 }
@@ -114,6 +115,50 @@ TEST_P(LaunchFaultTest, at_every_step_the_job_runs_at_most_once_and_its_end_is_c
                 step.starts_with("end."))
         << step;
   }
+}
+
+TEST_P(LaunchFaultTest, what_starts_a_job_on_a_terminal_is_whole_or_not_there) {
+  Remote remote;
+  auto spec = live_job("echo \"$RE_JOB_ID\" >>../ran");
+  spec.streams = model::Streams::terminal;
+  {
+    const Fault fault("launch.terminal:1:" + GetParam());
+    EXPECT_THROW(remote.launch(spec), Error);
+  }
+  EXPECT_FALSE(std::filesystem::exists(remote.directory(spec.id) / "terminal"));
+  EXPECT_EQ(remote.launch(spec).answer, Launch::committed);
+  EXPECT_TRUE(std::filesystem::exists(remote.directory(spec.id) / "terminal"));
+  EXPECT_EQ(runs_of(remote, spec.id), 0U);
+}
+
+TEST(ResumeTest, a_job_whose_start_never_came_is_started_once) {
+  for (const auto& make : {live_job, split_job}) {
+    Remote remote;
+    const auto spec = make("cat; echo \"$RE_JOB_ID\" >>../ran");
+    {
+      const Fault fault("launch.committed:1:kill");
+      EXPECT_THROW(remote.launch(spec), Error);
+    }
+    ASSERT_EQ(remote.state(spec.id), JobState::committed);
+    EXPECT_NE(remote.await(remote.jobs().resume(spec.id, k_deadline)).answer, Launch::lost);
+    ASSERT_TRUE(remote.wait_for(spec.id, JobState::done));
+    remote.await(remote.jobs().resume(spec.id, k_deadline));
+    EXPECT_EQ(runs_of(remote, spec.id), 1U);
+  }
+}
+
+TEST(ResumeTest, a_job_on_a_terminal_waits_for_its_terminal) {
+  Remote remote;
+  auto spec = live_job("echo \"$RE_JOB_ID\" >>../ran");
+  spec.streams = model::Streams::terminal;
+  EXPECT_EQ(remote.launch(spec).answer, Launch::committed);
+  EXPECT_EQ(remote.await(remote.jobs().resume(spec.id, k_deadline)).answer, Launch::committed);
+  EXPECT_EQ(remote.state(spec.id), JobState::committed);
+}
+
+TEST(ResumeTest, a_job_that_is_not_there_is_said_to_be_missing) {
+  Remote remote;
+  EXPECT_THROW(remote.await(remote.jobs().resume(live_job("true").id, k_deadline)), Error);
 }
 
 /// One attempt of a client that may be killed and whose script may be cut.
@@ -272,7 +317,9 @@ std::vector<std::string> all_scripts() {
   ListFilter filter;
   return {rendered(launch_call(split_job("touch ran"), "/bin/sh", "re_launch_attached")),
           rendered(launch_call(spec, "/bin/sh", "re_launch")),
-          rendered(stream_call("re_attach", {spec.id.text(), "0", "0"})), rendered(list_call(filter)),
+          rendered(stream_call("re_attach", {spec.id.text(), "0", "0"})),
+          rendered(list_call(filter)),
+          rendered(resume_call(spec.id, "/bin/sh")),
           rendered(signal_call(spec.id, 15))};
 }
 
