@@ -1,8 +1,7 @@
-// Jumps over bytes that do not matter, sixteen at a time where the processor has SSE2 (every x86-64).
+// Jumps over bytes that do not matter, sixteen or thirty-two at a time where the processor can.
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <string_view>
 
 #if defined(__SSE2__)
@@ -11,7 +10,37 @@
 
 namespace re::project {
 
-/// The first place at or after `at` that holds one of the wanted bytes, else text.size().
+/// How many bytes are looked at together. Every x86-64 has SSE2; AVX2 is asked for at run time; other
+/// processors go byte by byte. All give the same answers.
+enum class Lanes { one, sse2, avx2 };
+
+inline bool has_lanes([[maybe_unused]] Lanes lanes) {
+#if defined(__SSE2__)
+  return lanes != Lanes::avx2 || __builtin_cpu_supports("avx2") != 0;
+#else
+  return lanes == Lanes::one;
+#endif
+}
+inline Lanes widest_lanes() {
+  return has_lanes(Lanes::avx2) ? Lanes::avx2 : has_lanes(Lanes::sse2) ? Lanes::sse2 : Lanes::one;
+}
+
+/// The first "import" at or after `at`, else text.size().
+std::size_t find_import(std::string_view text, std::size_t at, Lanes lanes = widest_lanes());
+
+/// The first place in [at, to) from which on a line of Python may hold a string that ends on another line;
+/// some place at or after `to` when there is none. Such places are a tripled quote, a backslash before a
+/// newline, and a quote after f, t or r in either case (the replacement fields of an f-string may hold
+/// newlines).
+std::size_t find_line_crosser(std::string_view text, std::size_t at, std::size_t to,
+                              Lanes lanes = widest_lanes());
+
+/// How many newlines [from, to) holds.
+std::size_t count_newlines(std::string_view text, std::size_t from, std::size_t to,
+                           Lanes lanes = widest_lanes());
+
+/// The first place at or after `at` that holds one of the wanted bytes, else text.size(). For short ways: it
+/// is inlined, and has no wider form.
 template <char... Wanted>
 std::size_t find_any(std::string_view text, std::size_t at) {
 #if defined(__SSE2__)
@@ -29,51 +58,17 @@ std::size_t find_any(std::string_view text, std::size_t at) {
   return text.size();
 }
 
+/// The first place at or after `at` that holds no space, else text.size().
+inline std::size_t skip_spaces(std::string_view text, std::size_t at) {
 #if defined(__SSE2__)
-/// A bit for each of the 16 places from `data` where "import" may stand: three of its letters fit.
-inline unsigned import_candidates(const char* data) {
-  const auto fits = [data](std::size_t offset, char letter) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + offset));
-    return _mm_cmpeq_epi8(block, _mm_set1_epi8(letter));
-  };
-  return static_cast<unsigned>(
-      _mm_movemask_epi8(_mm_and_si128(_mm_and_si128(fits(1, 'm'), fits(2, 'p')), fits(5, 't'))));
-}
-#endif
-
-/// The first "import" at or after `at`, else text.size().
-inline std::size_t find_import(std::string_view text, std::size_t at) {
-  static constexpr std::string_view k_word = "import";
-#if defined(__SSE2__)
-  for (; at + 32 + k_word.size() <= text.size(); at += 32) {
-    const char* data = text.data() + at;
-    auto mask = import_candidates(data) | (import_candidates(data + 16) << 16U);
-    for (; mask != 0; mask &= mask - 1) {
-      const auto offset = static_cast<unsigned>(__builtin_ctz(mask));
-      if (std::memcmp(data + offset, k_word.data(), k_word.size()) == 0) return at + offset;
-    }
+  for (; at + 16 <= text.size(); at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+    const auto spaces = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(' '))));
+    if (spaces != 0xffffU) return at + static_cast<unsigned>(__builtin_ctz(~spaces));
   }
 #endif
-  const auto found = text.find(k_word, at);
-  return found == std::string_view::npos ? text.size() : found;
-}
-
-/// How many newlines [from, to) holds.
-inline std::size_t count_newlines(std::string_view text, std::size_t from, std::size_t to) {
-  std::size_t count = 0;
-#if defined(__SSE2__)
-  const __m128i newline = _mm_set1_epi8('\n');
-  for (; from + 16 <= to; from += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
-    // Each hit is a byte 0xff, that is -1: the sum of absolute differences adds up to eight of them at once.
-    const __m128i ones = _mm_sub_epi8(_mm_setzero_si128(), _mm_cmpeq_epi8(block, newline));
-    const __m128i sums = _mm_sad_epu8(ones, _mm_setzero_si128());
-    count += static_cast<std::size_t>(_mm_cvtsi128_si64(sums)) +
-             static_cast<std::size_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums)));
-  }
-#endif
-  for (; from < to; ++from) count += text[from] == '\n' ? 1U : 0U;
-  return count;
+  while (at < text.size() && text[at] == ' ') ++at;
+  return at;
 }
 
 }  // namespace re::project

@@ -223,7 +223,9 @@ Statement next_statement(std::string_view text, PythonLexer& lexer, std::size_t 
 
 // How far `text[begin]` is indented, `begin` being moved from the line's start to its first token.
 std::size_t take_indent(std::string_view text, std::size_t& begin) {
-  std::size_t indent = 0;
+  const std::size_t line = begin;
+  begin = skip_spaces(text, begin);
+  std::size_t indent = begin - line;
   for (; begin < text.size() && is_blank(text[begin]); ++begin) {
     if (text[begin] == '\t') {
       indent = (indent / k_tab_width + 1) * k_tab_width;

@@ -1,5 +1,7 @@
 #include "project/python_lexer.hpp"
 
+#include <string.h>
+
 #include <algorithm>
 
 #include "project/byte_search.hpp"
@@ -212,21 +214,37 @@ std::size_t PythonLexer::skip_logical_line(std::size_t at) {
   }
 }
 
-bool PythonLexer::is_code(std::size_t target) {
-  while (m_at < target) {
-    const std::size_t at = find_any<'\'', '"', '#'>(m_text.substr(0, target), m_at);
-    if (at >= target) break;
-    if (m_text[at] == '#') {
-      m_at = skip_comment(at);
+// Reads the strings and comments that begin before `target`; `at` is code. The place after the last one.
+std::size_t PythonLexer::skip_tokens(std::size_t at, std::size_t target) {
+  for (;;) {
+    const std::size_t token = find_any<'\'', '"', '#'>(m_text.substr(0, target), at);
+    if (token >= target) return at;
+    if (m_text[token] == '#') {
+      at = skip_comment(token);
       continue;
     }
-    m_at = skip_string(at);
-    const bool triple = m_at - at >= 6 && m_text[at + 1] == m_text[at] && m_text[at + 2] == m_text[at];
-    if (triple || m_crossed_line) m_long_strings.push_back({at, m_at});
+    at = skip_string(token);
+    const bool triple =
+        at - token >= 6 && m_text[token + 1] == m_text[token] && m_text[token + 2] == m_text[token];
+    if (triple || m_crossed_line) m_long_strings.push_back({token, at});
   }
-  if (m_at > target) return false;
-  m_at = target;
-  return true;
+}
+
+// The beginning of the line, or where on it the code begins that follows what was read.
+std::size_t PythonLexer::code_before(std::size_t at) const {
+  const void* newline = ::memrchr(m_text.data() + m_at, '\n', at - m_at);
+  return newline == nullptr ? m_at
+                            : static_cast<std::size_t>(static_cast<const char*>(newline) - m_text.data());
+}
+
+bool PythonLexer::is_code(std::size_t target) {
+  while (m_at < target) {
+    const std::size_t at = find_line_crosser(m_text, m_at, target);
+    if (at >= target) break;
+    m_at = std::max(skip_tokens(code_before(at), at + 2), at + 1);
+  }
+  if (m_at < target) m_at = std::max(skip_tokens(code_before(target), target), target);
+  return m_at == target;
 }
 
 }  // namespace re::project

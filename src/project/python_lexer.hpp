@@ -53,6 +53,9 @@ class PythonLexer {
   std::size_t skip_format_spec(const Literal& literal, std::size_t at);
   [[nodiscard]] std::size_t skip_backslash(const Literal& literal, std::size_t at) const;
 
+  std::size_t skip_tokens(std::size_t at, std::size_t target);
+  [[nodiscard]] std::size_t code_before(std::size_t at) const;
+
   std::string_view m_text;
   std::size_t m_at = 0;  // is_code() has read so far; this is code
   std::vector<Span> m_long_strings;
