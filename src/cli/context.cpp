@@ -283,6 +283,18 @@ void watch_signals(Run& run, const std::function<bool(int)>& on_signal) {
   });
 }
 
+// What was in the midst of it may know what is left to do: its error then has a hint.
+Error interrupted(const Run& run) {
+  const std::string signal = "interrupted by " + sys::signal_name(run.signal);
+  try {
+    if (run.failure) std::rethrow_exception(run.failure);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted && !error.hint().empty()) return Error(error).within(signal);
+  } catch (const std::exception&) {  // the cancellation itself
+  }
+  return Error(ErrorKind::interrupted, signal);
+}
+
 }  // namespace
 
 int Context::run(std::function<Async<int>()> task, const std::function<bool(int)>& on_signal) {
@@ -305,9 +317,7 @@ int Context::run(std::function<Async<int>()> task, const std::function<bool(int)
     for (io.restart(); run.has_ended && io.run_one() > 0;) {
     }
   }
-  if (run.signal != 0) {
-    throw Error(ErrorKind::interrupted, "interrupted by " + sys::signal_name(run.signal));
-  }
+  if (run.signal != 0) throw interrupted(run);
   if (run.failure) std::rethrow_exception(run.failure);
   return run.code;
 }

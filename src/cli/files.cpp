@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/json.hpp"
 #include "re/base/units.hpp"
 #include "re/ui/text.hpp"
 
@@ -55,7 +56,7 @@ void report_transfer(Context& context, const remote::TransferReport& report, con
                                  {"bytes_received", report.bytes_received},
                                  {"changes", report.changes},
                                  {"skipped_links", report.skipped_links}};
-    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    context.console().out(to_text(json));
     return;
   }
   for (const auto& change : report.changes) context.console().out(ui::sanitise_line(change) + "\n");

@@ -5,6 +5,9 @@
 
 #include <array>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -37,10 +40,7 @@ class InputReadiness {
   bool m_can_wait = false;
 };
 
-}  // namespace
-
-Async<void> pump_input(std::function<Async<void>(std::string_view)> write,
-                       std::function<Async<void>()> close) {
+Async<void> pump(InputPump::Write write, InputPump::Close close) {
   InputReadiness input(co_await boost::asio::this_coro::executor);
   std::array<char, std::size_t{32} << 10U> buffer{};
   for (;;) {
@@ -52,6 +52,20 @@ Async<void> pump_input(std::function<Async<void>(std::string_view)> write,
     co_await write(data);
   }
   co_await close();
+}
+
+}  // namespace
+
+// The pump may end after us: its end keeps what cancels it.
+InputPump::InputPump(IoContext& io, Write write, Close close)
+    : m_stop(std::make_shared<boost::asio::cancellation_signal>()) {
+  boost::asio::co_spawn(
+      io, pump(std::move(write), std::move(close)),
+      boost::asio::bind_cancellation_slot(m_stop->slot(), [stop = m_stop](const std::exception_ptr&) {}));
+}
+
+InputPump::~InputPump() {
+  m_stop->emit(boost::asio::cancellation_type::all);
 }
 
 }  // namespace re::cli

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/jobs.hpp"
+#include "cli/json.hpp"
 #include "re/base/units.hpp"
 #include "re/jobs/kill.hpp"
 #include "re/ui/text.hpp"
@@ -131,8 +132,7 @@ int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jo
       context.console().out(to_text(job, report->second));
     }
   }
-  if (context.is_json())
-    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (context.is_json()) context.console().out(to_text(json));
   if (!outcomes.problems.empty()) throw Error(outcomes.problems.front().error);
   return code;
 }

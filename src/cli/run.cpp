@@ -8,6 +8,7 @@
 #include "cli/context.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/help.hpp"
+#include "cli/json.hpp"
 #include "cli/parse.hpp"
 #include "re/remote/remote_shell.hpp"
 #include "re/sys/secret.hpp"
@@ -28,7 +29,7 @@ int fail(const Error& error, bool as_json) {
   const auto code = exit_code_for(error.kind());
   if (as_json) {
     const nlohmann::json report = {{"error", {{"kind", to_string(error.kind())}, {"message", error.what()}}}};
-    put(stdout, report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    put(stdout, to_text(report));
   }
   put(stderr, "re: " + ui::sanitise_line(error.what()) + "\n");
   return static_cast<int>(code);

@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -31,15 +29,16 @@ class TerminalSession {
   Async<sys::ExitStatus> run() {
     const sys::RawMode raw(STDIN_FILENO);
     follow_window();
-    start_input();
     std::exception_ptr failure;
     try {
+      const InputPump input(
+          m_context.io(), [channel = m_channel](std::string_view data) { return channel->write(data); },
+          [channel = m_channel] { return channel->close_input(); });
       co_await print_all();
     } catch (...) {
       failure = std::current_exception();
     }
     m_window.cancel();
-    m_stop_input->emit(asio::cancellation_type::all);
     if (failure) std::rethrow_exception(failure);
     co_return co_await m_channel->wait();
   }
@@ -52,20 +51,6 @@ class TerminalSession {
       asio::co_spawn(m_context.io(), m_channel->resize(size), asio::detached);
       follow_window();
     });
-  }
-
-  // The pump may end after us: it shares the channel, and its end keeps what cancels it.
-  void start_input() {
-    std::function<Async<void>()> pump = [channel = m_channel]() -> Async<void> {
-      std::function<Async<void>(std::string_view)> write = [channel](std::string_view data) {
-        return channel->write(data);
-      };
-      std::function<Async<void>()> close = [channel] { return channel->close_input(); };
-      co_await pump_input(std::move(write), std::move(close));
-    };
-    asio::co_spawn(m_context.io(), std::move(pump),
-                   asio::bind_cancellation_slot(m_stop_input->slot(),
-                                                [stop = m_stop_input](const std::exception_ptr&) {}));
   }
 
   // As it is: what runs there draws on this terminal, as with ssh -t.
@@ -81,7 +66,6 @@ class TerminalSession {
   Context& m_context;
   std::shared_ptr<transport::Channel> m_channel;
   asio::signal_set m_window;
-  std::shared_ptr<asio::cancellation_signal> m_stop_input = std::make_shared<asio::cancellation_signal>();
 };
 
 Async<int> run_on_terminal(Context& context, engine::SubmitRequest request, engine::ProjectFiles& files) {

@@ -1,6 +1,7 @@
 #include "re/engine/fleet.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -61,6 +62,12 @@ struct Barrier {
 };
 
 }  // namespace
+
+Async<bool> may_be_repeated(const Error& failure) {
+  const bool is_lost = failure.kind() == ErrorKind::unreachable || failure.kind() == ErrorKind::timeout;
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  co_return is_lost&& state.cancelled() == boost::asio::cancellation_type::none;
+}
 
 Async<std::vector<std::optional<Error>>> on_each(
     Fleet& fleet, const std::vector<Place>& places, std::chrono::milliseconds deadline,

@@ -1,8 +1,6 @@
 #include "re/engine/follow.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <fstream>
 
 #include "engine/backoff.hpp"
@@ -13,10 +11,6 @@ namespace re::engine {
 namespace {
 
 constexpr std::chrono::seconds k_request_deadline{60};
-
-bool can_be_retried(const Error& error) {
-  return error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout;
-}
 
 }  // namespace
 
@@ -41,9 +35,8 @@ Async<Followed> follow(Fleet& fleet, JobPlace job, jobs::Offsets offsets, LogSin
     } catch (const Error& error) {
       failure = error;
     }
-    const auto state = co_await boost::asio::this_coro::cancellation_state;
-    const bool is_cancelled = state.cancelled() != boost::asio::cancellation_type::none;
-    if (!can_be_retried(*failure) || !was_connected || is_cancelled) throw *failure;
+    const bool is_worth_it = co_await may_be_repeated(*failure);
+    if (!is_worth_it || !was_connected) throw *failure;
     if (attempt == 0) progress.note(std::string(failure->what()) + "; connecting again");
     progress.step("connecting to " + job.place.label);
     fleet.forget(job.place);

@@ -1,6 +1,8 @@
 #include "re/engine/submit.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "engine/backoff.hpp"
 #include "re/sys/failpoint.hpp"
@@ -11,10 +13,6 @@ namespace {
 
 constexpr int k_connections = 4;  // the first, and three more when an answer was lost
 constexpr int k_repeats = 20;     // of a launch whose job is committed and not yet running
-
-bool is_lost_answer(const Error& error) {
-  return error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout;
-}
 
 jobs::StateChange change_of(const jobs::LaunchReport& report) {
   jobs::StateChange change;
@@ -34,6 +32,12 @@ jobs::StateChange change_of(const jobs::LaunchReport& report) {
   }
   change.exit_code = report.exit_code;
   return change;
+}
+
+// The host's answer that nothing runs.
+bool is_refusal(ErrorKind kind) {
+  return kind == ErrorKind::usage || kind == ErrorKind::not_found || kind == ErrorKind::conflict ||
+         kind == ErrorKind::unsupported || kind == ErrorKind::remote;
 }
 
 }  // namespace
@@ -82,7 +86,13 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
     failure = std::current_exception();
   }
   if (failure) {
-    if (attempt.sent == Attempt::Sent::no) m_registry.remove(spec.id);
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (attempt.sent == Attempt::Sent::no) {
+      m_registry.remove(spec.id);
+    } else if (state.cancelled() != boost::asio::cancellation_type::none) {
+      throw Error(ErrorKind::interrupted, "job " + std::to_string(spec.index) + " may run or not",
+                  "`re list` finds out");
+    }
     std::rethrow_exception(failure);
   }
   record(attempt);
@@ -107,13 +117,15 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
       failure = error;
     }
     if (!failure) co_return;
-    const bool may_run = attempt.sent == Attempt::Sent::perhaps && is_lost_answer(*failure);
+    const bool may_run = attempt.sent == Attempt::Sent::perhaps && !is_refusal(failure->kind());
     if (!may_run && !lost) {
       attempt.sent = Attempt::Sent::no;
       throw failure->within(attempt.label());
     }
     if (may_run) m_registry.set_state(attempt.request.spec.id, {model::JobState::unknown, {}, {}, {}});
     lost = failure;
+    const bool is_worth_it = co_await may_be_repeated(*failure);
+    if (!is_worth_it) break;
   }
   const std::string index = std::to_string(attempt.request.spec.index);
   throw Error(ErrorKind::unreachable,
@@ -131,8 +143,8 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   jobs::JobHost host(*attempt.submitted.host);
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
     m_progress.step("starting on " + request.place.label);
-    attempt.sent = Attempt::Sent::perhaps;
     sys::failpoint("submit.launch");
+    attempt.sent = Attempt::Sent::perhaps;
     if (request.spec.streams == model::Streams::split) {
       attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline);
       attempt.submitted.report = attempt.submitted.streams->launched();

@@ -42,6 +42,9 @@ class Fleet {
   std::map<std::string, std::shared_ptr<remote::Host>> m_hosts;
 };
 
+/// Whether what failed may go well over a new connection, and nobody has asked the calling coroutine to stop.
+Async<bool> may_be_repeated(const Error& failure);
+
 /// Does `work` on every place at the same time, each within `deadline` (connecting included). The i-th entry
 /// of the result is the error of places[i], or nothing: one host's failure is a value beside the others'
 /// results.

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/all.hpp"
+#include "cli/json.hpp"
 #include "cli/submit.hpp"
 #include "re/base/shell.hpp"
 #include "re/ui/text.hpp"
@@ -21,7 +22,7 @@ void report_started(Context& context, const engine::Place& place, const engine::
                            {"snapshot", spec.snapshot}};
     json["pid"] = report.pid ? nlohmann::json(*report.pid) : nlohmann::json(nullptr);
     json["exit_code"] = report.exit_code ? nlohmann::json(*report.exit_code) : nlohmann::json(nullptr);
-    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    context.console().out(to_text(json));
     return;
   }
   const std::string index = std::to_string(spec.index);

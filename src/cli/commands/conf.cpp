@@ -3,6 +3,7 @@
 
 #include "cli/commands/all.hpp"
 #include "cli/context.hpp"
+#include "cli/json.hpp"
 #include "re/config/writer.hpp"
 #include "re/sys/file.hpp"
 
@@ -18,7 +19,7 @@ int run_conf(Context& context, const Parsed& parsed) {
   if (is_there) sys::write_file_atomic(path.string() + ".bak", sys::read_file(path));
   config::write_sample(path, is_there ? config::Overwrite::yes : config::Overwrite::no);
   if (context.is_json()) {
-    context.console().out(nlohmann::json{{"file", path.string()}}.dump(2) + "\n");
+    context.console().out(to_text({{"file", path.string()}}));
   } else if (context.mode() == OutputMode::human) {
     context.console().out("wrote " + path.string() + "\nadd a machine with: re sshadd user@host\n");
   }

@@ -4,6 +4,7 @@
 
 #include "cli/commands/all.hpp"
 #include "cli/files.hpp"
+#include "cli/json.hpp"
 #include "re/base/units.hpp"
 #include "re/project/resolve.hpp"
 #include "re/ui/text.hpp"
@@ -73,7 +74,7 @@ int run_init(Context& context, const Parsed& parsed) {
         {"project", project.name},           {"root", project.root.string()},
         {"instance", place.label},           {"directory", remote.directory},
         {"files", state.files.files.size()}, {"files_transferred", report.files_transferred}};
-    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    context.console().out(to_text(json));
   } else if (context.mode() == OutputMode::human) {
     context.console().out(ui::sanitise_line(project.name) + " is ready on " + place.label + ":" +
                           remote.directory + ": " + std::to_string(state.files.files.size()) + " files, " +

@@ -4,6 +4,7 @@
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/jobs.hpp"
+#include "cli/json.hpp"
 
 namespace re::cli {
 
@@ -59,8 +60,7 @@ int run_list(Context& context, const Parsed& parsed) {
     std::erase_if(table.jobs, [&](const auto& job) { return model::is_final(state_of(job)); });
   }
   if (context.is_json()) {
-    context.console().out(to_json(table).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-                          "\n");
+    context.console().out(to_text(to_json(table)));
   } else if (table.jobs.empty() && context.mode() == OutputMode::human) {
     context.console().err(parsed.has("all") ? "re: no jobs\n"
                                             : "re: no live jobs; re list --all shows the ended ones\n");

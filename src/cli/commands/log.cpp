@@ -7,6 +7,7 @@
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/jobs.hpp"
+#include "cli/json.hpp"
 #include "cli/log_printer.hpp"
 #include "re/engine/follow.hpp"
 
@@ -120,11 +121,8 @@ Async<engine::Followed> poll(Context& context, const LogRequest& request, Histor
       failure = error;
     }
     if (!failure) continue;
-    const bool is_passing =
-        failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
-    const auto state = co_await boost::asio::this_coro::cancellation_state;
-    const bool is_cancelled = state.cancelled() != boost::asio::cancellation_type::none;
-    if (!is_passing || is_first || is_cancelled) throw *failure;
+    const bool is_worth_it = co_await engine::may_be_repeated(*failure);
+    if (!is_worth_it || is_first) throw *failure;
     context.progress().note(std::string(failure->what()) + "; trying again");
     context.fleet().forget(request.job.place);
   }
@@ -155,7 +153,7 @@ int print_json(Context& context, const LogRequest& request) {
     json["exit_code"] = followed.exit_code ? nlohmann::json(*followed.exit_code) : nlohmann::json(nullptr);
     json["output"] = output;
     json["error"] = error;
-    context.console().out(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    context.console().out(to_text(json));
     co_return 0;
   });
 }

@@ -6,6 +6,7 @@
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/files.hpp"
+#include "cli/json.hpp"
 #include "re/remote/probe.hpp"
 #include "re/ui/table.hpp"
 #include "re/ui/text.hpp"
@@ -225,7 +226,7 @@ int run_probe(Context& context, const Parsed& parsed) {
   if (context.is_json()) {
     json list = json::array();
     for (const auto& host : hosts) list.push_back(to_json(host));
-    context.console().out(list.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    context.console().out(to_text(list));
     return 0;
   }
   ui::TableFormat format;

@@ -3,6 +3,7 @@
 
 #include "cli/commands/all.hpp"
 #include "cli/context.hpp"
+#include "cli/json.hpp"
 #include "re/config/writer.hpp"
 
 namespace re::cli {
@@ -85,8 +86,7 @@ int run_sshadd(Context& context, const Parsed& parsed) {
   const auto path = config::user_file(context.sources());
   const auto index = config::append_instance(path, context.paths(), instance);
   if (context.is_json()) {
-    context.console().out(
-        nlohmann::json{{"index", index}, {"file", path.string()}, {"transport", how}}.dump(2) + "\n");
+    context.console().out(to_text({{"index", index}, {"file", path.string()}, {"transport", how}}));
     return 0;
   }
   context.console().out("added instance " + std::to_string(index) + " to " + path.string() + "\n");

@@ -1,8 +1,6 @@
 #include <unistd.h>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -33,14 +31,16 @@ class Session {
         m_printer(context.console(), context.colour(), std::nullopt) {}
 
   Async<int> stream() {
-    start_input();
     std::optional<Error> failure;
     try {
+      auto& streams = *m_submitted.streams;
+      const InputPump input(
+          m_context.io(), [&streams](std::string_view data) { return streams.write(data); },
+          [&streams] { return streams.close_input(); });
       co_await print_all();
     } catch (const Error& error) {
       failure = error;
     }
-    m_stop_input->emit(asio::cancellation_type::all);
     m_printer.finish();
     const std::string index = std::to_string(m_submitted.spec.index);
     if (m_has_detached)
@@ -70,20 +70,6 @@ class Session {
   }
 
  private:
-  void start_input() {
-    auto& streams = *m_submitted.streams;
-    std::function<Async<void>()> pump = [&streams]() -> Async<void> {
-      std::function<Async<void>(std::string_view)> write = [&streams](std::string_view data) {
-        return streams.write(data);
-      };
-      std::function<Async<void>()> close = [&streams] { return streams.close_input(); };
-      co_await pump_input(std::move(write), std::move(close));
-    };
-    asio::co_spawn(m_context.io(), std::move(pump),
-                   asio::bind_cancellation_slot(m_stop_input->slot(),
-                                                [stop = m_stop_input](const std::exception_ptr&) {}));
-  }
-
   Async<void> print_all() {
     for (;;) {
       const auto chunk = co_await m_submitted.streams->read();
@@ -105,7 +91,6 @@ class Session {
   Context& m_context;
   engine::Submitted m_submitted;
   LogPrinter m_printer;
-  std::shared_ptr<asio::cancellation_signal> m_stop_input = std::make_shared<asio::cancellation_signal>();
   int m_presses = 0;
   bool m_has_detached = false;
 };
