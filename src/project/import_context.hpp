@@ -18,8 +18,8 @@ struct FoundImport {
   bool dynamic = false;
 };
 
-/// Sets `guarded` and `type_checking` of the imports, which stand in the order of the text. Reads no more of
-/// the text than the top-level statements that hold an import and the word `try` or `TYPE_CHECKING`.
+/// Sets `guarded` and `type_checking` of the imports, which stand in the order of the text.
+/// Reads forwards only from where a `try` or a test for TYPE_CHECKING may enclose an import to where it ends.
 /// \param long_strings the strings that may span lines, in order, up to the last import
 void resolve_contexts(std::string_view text, std::span<const Span> long_strings,
                       std::vector<FoundImport>& imports);

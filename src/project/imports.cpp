@@ -48,6 +48,7 @@ class ImportScanner {
 
 constexpr std::string_view k_import = "import";
 constexpr std::string_view k_from = "from";
+constexpr std::size_t k_usual_imports = 16;  // of a file; more make the list grow
 
 std::size_t ImportScanner::skip_blanks(std::size_t at) const {
   for (; at < m_text.size(); ++at) {
@@ -133,6 +134,7 @@ std::size_t ImportScanner::line_of(std::size_t at) {
 
 void ImportScanner::add(Import import, std::size_t begin, bool dynamic) {
   import.line = line_of(begin);
+  if (m_found.empty()) m_found.reserve(k_usual_imports);
   m_found.push_back({std::move(import), begin, dynamic});
 }
 
@@ -240,6 +242,7 @@ void ImportScanner::scan() {
 }
 
 void ImportScanner::collect(ImportScan& scan) {
+  scan.imports.reserve(m_found.size());
   for (FoundImport& found : m_found) {
     (found.dynamic ? scan.dynamic : scan.imports).push_back(std::move(found.import));
   }

@@ -19,9 +19,11 @@ struct Prefix {
   bool formatted = false;
 };
 
-// The letters before a quote count only as a whole word: `if"x"` and `or"x"` are keywords.
+// The letters before a quote count only as a whole word: `if"x"` and `or"x"` are keywords. No string is both
+// formatted and of bytes.
 Prefix prefix_before(std::string_view text, std::size_t quote) {
   Prefix prefix;
+  bool formattable = true;
   std::size_t at = quote;
   for (; at > 0 && quote - at < 3 && is_identifier_byte(text[at - 1]); --at) {
     switch (text[at - 1] | 0x20) {
@@ -34,11 +36,13 @@ Prefix prefix_before(std::string_view text, std::size_t quote) {
         break;
       case 'b':
       case 'u':
+        formattable = false;
         break;
       default:
         return {};
     }
   }
+  prefix.formatted = prefix.formatted && formattable;
   return quote - at < 3 ? prefix : Prefix{};
 }
 

@@ -1,15 +1,24 @@
 // The lexical part of Python that import scanning needs: where strings and comments begin and end.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 #include <vector>
 
 namespace re::project {
 
+/// By byte: whether it may be part of a name. All of UTF-8 beyond ASCII counts.
+inline constexpr auto k_identifier_bytes = [] {
+  std::array<bool, 256> bytes{};
+  for (unsigned byte = 0; byte < bytes.size(); ++byte) {
+    bytes[byte] = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                  (byte >= '0' && byte <= '9') || byte == '_' || byte >= 0x80U;
+  }
+  return bytes;
+}();
 constexpr bool is_identifier_byte(char byte) {
-  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-         byte == '_' || static_cast<unsigned char>(byte) >= 0x80U;
+  return k_identifier_bytes[static_cast<unsigned char>(byte)];
 }
 constexpr bool is_blank(char byte) {
   return byte == ' ' || byte == '\t' || byte == '\f';

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "project/module_finder.hpp"
+#include "project/source_reader.hpp"
 #include "re/base/error.hpp"
 #include "re/base/strings.hpp"
-#include "re/sys/file.hpp"
 
 namespace re::project {
 
@@ -207,12 +207,14 @@ bool is_standard_module(std::string_view top_level) {
 
 std::vector<ScannedFile> scan_files(const fs::path& root, std::span<const std::string> paths) {
   std::vector<ScannedFile> files;
+  files.reserve(paths.size());
+  SourceReader reader(root);
   for (const auto& path : paths) {
     const bool notebook = path.ends_with(".ipynb");
     if (!notebook && !path.ends_with(".py") && !path.ends_with(".pyi")) continue;
     ScannedFile file{path, {}};
     try {
-      const std::string text = sys::read_file(root / path);
+      const std::string_view text = reader.read(path);
       file.scan = notebook ? scan_notebook(text) : scan_imports(text);
     } catch (const Error& error) {
       file.scan.problem = error.message();

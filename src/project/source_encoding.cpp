@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "project/byte_search.hpp"
 #include "re/base/strings.hpp"
 
 namespace re::project {
@@ -108,7 +109,7 @@ void normalise_newlines(SourceText& result) {
 
 std::string_view declared_encoding(std::string_view source) {
   for (int line_number = 0; line_number < 2; ++line_number) {
-    const auto end = source.find_first_of("\r\n");
+    const auto end = find_any<'\r', '\n'>(source, 0);
     const auto line = source.substr(0, end);
     const auto first = line.find_first_not_of(" \t\f");
     if (first != std::string_view::npos) {
@@ -116,7 +117,7 @@ std::string_view declared_encoding(std::string_view source) {
       const auto name = encoding_in_comment(line);
       if (!name.empty()) return name;
     }
-    if (end == std::string_view::npos) return {};
+    if (end == source.size()) return {};
     source.remove_prefix(source.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
   }
   return {};

@@ -83,6 +83,20 @@ TEST(Imports, type_checking_is_seen_in_its_own_branch_only) {
             "2:aT 4:b 6:cT 8:dT 10:e");
 }
 
+TEST(Imports, blocks_are_told_apart_where_reading_begins_between_them) {
+  EXPECT_EQ(
+      scan("class A:\n  def f():\n    try:\n      import a\n    except ImportError: pass\n    import b\n"
+           "    try:\n      import c\n    finally: pass\n  import d\n"),
+      "4:a? 6:b 8:c 10:d");
+  EXPECT_EQ(scan("def f():\n\ttry:\n\t\timport a\n\texcept: pass\n\timport b\n"), "3:a? 5:b");
+  EXPECT_EQ(scan("if x:\n  import a\nelif TYPE_CHECKING:\n      import b\nelse:\n  import c\n"),
+            "2:a 4:bT 6:c");
+  EXPECT_EQ(scan("def f():\n  if (a):\n    import b\n  if (TYPE_CHECKING):\n    import c\n  import d\n"),
+            "3:b 5:cT 6:d");
+  EXPECT_EQ(scan("try:\n  x = [\n1]; import a\nexcept ImportError:\n  return 1\n  import b\n"), "3:a? 6:b?");
+  EXPECT_EQ(scan("try:\n  s = '''\ndef f():\n'''\n  import a\nexcept ImportError: pass\n"), "5:a?");
+}
+
 TEST(Imports, dynamic_imports_with_a_literal_are_listed_apart) {
   const auto found = scan_imports(
       "m = importlib.import_module('a.b')\n__import__(\"c\")\nimport_module(name)\n# import_module('d')\n"
