@@ -66,7 +66,9 @@ struct Barrier {
 Async<bool> may_be_repeated(const Error& failure) {
   const bool is_lost = failure.kind() == ErrorKind::unreachable || failure.kind() == ErrorKind::timeout;
   const auto state = co_await boost::asio::this_coro::cancellation_state;
-  co_return is_lost&& state.cancelled() == boost::asio::cancellation_type::none;
+  const bool is_wanted = state.cancelled() == boost::asio::cancellation_type::none;
+  const bool is_worth_it = is_lost && is_wanted;
+  co_return is_worth_it;
 }
 
 Async<std::vector<std::optional<Error>>> on_each(
