@@ -25,9 +25,9 @@ Error interrupted() {
   return Error(ErrorKind::interrupted, "the channel was closed while in use");
 }
 
-// EIO: a pseudo-terminal without its other side. ECONNRESET: a socket whose peer left data unread.
+// ECONNRESET: a socket whose peer left data unread.
 bool is_end(ssize_t got) {
-  return got == 0 || errno == EIO || errno == ECONNRESET;
+  return got == 0 || errno == ECONNRESET;
 }
 
 }  // namespace

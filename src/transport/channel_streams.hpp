@@ -15,9 +15,9 @@ namespace re::transport {
 class ChannelStreams {
  public:
   struct Ends {
-    sys::Fd input;
-    sys::Fd output;
-    sys::Fd error;  ///< may be closed: then there is no second stream
+    sys::Fd input;   ///< a socket or a pseudo-terminal's master
+    sys::Fd output;  ///< a socket, as is the next
+    sys::Fd error;   ///< may be closed: then there is no second stream
   };
   ChannelStreams(const boost::asio::any_io_executor& executor, Ends ends);
 
@@ -36,7 +36,8 @@ class ChannelStreams {
   Async<Sent> write(std::string_view data);
   [[nodiscard]] bool is_input_open() const { return m_input.is_open(); }
   void close_input();
-  [[nodiscard]] int output() const { return m_output.get(); }
+  /// The descriptor that is written to; only while is_input_open().
+  [[nodiscard]] int input() { return m_input.native_handle(); }
   /// Wakes whoever waits.
   void close();
 

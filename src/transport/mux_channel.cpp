@@ -70,10 +70,11 @@ class MuxChannel final : public Channel {
   }
 
   Async<void> resize(sys::WindowSize size) override {
-    if (m_purpose != Purpose::terminal_process || m_streams.output() < 0) co_return;
+    if (m_purpose != Purpose::terminal_process || !m_streams.is_input_open()) co_return;
     const winsize cells{size.rows, size.columns, 0, 0};
-    ::ioctl(m_streams.output(), TIOCSWINSZ, &cells);
-    m_master->announce_resize();
+    ::ioctl(m_streams.input(), TIOCSWINSZ, &cells);
+    const auto master = m_master;  // the channel may be closed and gone meanwhile
+    co_await master->announce_resize();
   }
 
   Async<sys::ExitStatus> wait() override {
@@ -177,11 +178,15 @@ Wiring wire_sockets(ErrorStream error_stream) {
   return wiring;
 }
 
-// The master reads the modes of this terminal and asks for the same on the host, so that it stays in its sane
-// default until the session is open.
+// A pseudo-terminal for the input only. OpenSSH's master (mux.c, clientloop.c) takes the modes, at the
+// request, and the size, at any time, from the descriptor it reads: those modes become the remote terminal's,
+// so that it must be handed over with its sane default, and can be made raw only when the session is open.
+// Output may come before that, and a cooked terminal would turn its "\r\n" into "\r\r\n"; besides, the master
+// writes to terminals without O_NONBLOCK, and one that nobody reads would stop all its channels. A socket
+// does neither.
 Wiring wire_terminal(sys::WindowSize size) {
   Wiring wiring;
-  sys::Fd& terminal = wiring.ours.output;
+  sys::Fd& terminal = wiring.ours.input;
   terminal.reset(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   std::array<char, 64> name{};
   const int fd = terminal.get();
@@ -190,17 +195,21 @@ Wiring wire_terminal(sys::WindowSize size) {
   }
   const winsize cells{size.rows, size.columns, 0, 0};
   ::ioctl(fd, TIOCSWINSZ, &cells);
-  wiring.ours.input = sys::duplicate(fd);
   wiring.theirs.push_back(sys::open_file(name.data(), O_RDWR | O_NOCTTY));
-  for (int i = 0; i < 2; ++i) wiring.theirs.push_back(sys::duplicate(wiring.theirs.front().get()));
+  auto [ours, theirs] = sys::make_socket_pair();
+  wiring.ours.output = std::move(ours);
+  const int output = theirs.get();
+  wiring.theirs.push_back(std::move(theirs));
+  wiring.theirs.push_back(sys::duplicate(output));  // the errors' stream: a terminal has one for both
   return wiring;
 }
 
+// Input passes as it is from here on. Nothing has been written yet, so that nothing was echoed.
 void make_raw(int terminal) {
   termios modes{};
-  if (::tcgetattr(terminal, &modes) != 0) throw errno_error("set a terminal's modes", errno);
+  if (::tcgetattr(terminal, &modes) != 0) throw errno_error("read a terminal's modes", errno);
   ::cfmakeraw(&modes);
-  ::tcsetattr(terminal, TCSANOW, &modes);
+  if (::tcsetattr(terminal, TCSANOW, &modes) != 0) throw errno_error("set a terminal's modes", errno);
 }
 
 struct Opening {
@@ -227,7 +236,7 @@ Async<std::unique_ptr<Channel>> open_channel(std::shared_ptr<OpensshMaster> mast
     throw Error(ErrorKind::remote, master->destination() + " refused " + opening.what + ": " + reply->reason);
   }
   opening.wiring.theirs.clear();
-  if (opening.purpose == Purpose::terminal_process) make_raw(opening.wiring.ours.output.get());
+  if (opening.purpose == Purpose::terminal_process) make_raw(opening.wiring.ours.input.get());
   ChannelStreams streams(co_await asio::this_coro::executor, std::move(opening.wiring.ours));
   co_return std::make_unique<MuxChannel>(std::move(master), std::move(*control), std::move(streams),
                                          opening.purpose);

@@ -318,8 +318,11 @@ Async<bool> OpensshMaster::is_alive() {
   co_return answers;
 }
 
-void OpensshMaster::announce_resize() const {
+Async<void> OpensshMaster::announce_resize() {
   m_ssh->send_signal(SIGWINCH);
+  // Its handler sets a flag that the loop looks at before it polls, without blocking the signal in between
+  // (clientloop.c): one that comes just there would wait for the next event. This is one.
+  co_await is_alive();
 }
 
 std::string OpensshMaster::log() const {

@@ -56,8 +56,9 @@ class OpensshMaster {
   /// Whether the master still serves: asked over its socket, since its descriptors are closed one by one when
   /// it ends. Never throws.
   Async<bool> is_alive();
-  /// Lets the master read the sizes of its channels' terminals again.
-  void announce_resize() const;
+  /// Lets the master read the sizes of its channels' terminals again, and waits until it surely does. Never
+  /// throws.
+  Async<void> announce_resize();
   /// "the connection to X was lost: …", with ssh's last word.
   [[nodiscard]] Error lost() const;
   /// Ends ssh without blocking the thread. Idempotent, never throws.

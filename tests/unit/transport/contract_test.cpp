@@ -271,9 +271,6 @@ TEST_P(TransportContract, after_the_end_reading_gives_the_end_again) {
 }
 
 TEST_P(TransportContract, a_pty_has_the_size_and_the_type_that_were_asked_for) {
-  if (GetParam() == Kind::openssh) {
-    GTEST_SKIP() << "terminals over the mux are unreliable (CHANGELOG.md, Known issues)";
-  }
   const auto output = m_runner.run([&]() -> Async<Output> {
     const sys::WindowSize size{101, 33};
     auto channel = co_await exec_on_pty(
@@ -287,9 +284,6 @@ TEST_P(TransportContract, a_pty_has_the_size_and_the_type_that_were_asked_for) {
 }
 
 TEST_P(TransportContract, a_pty_passes_input_once_and_its_code) {
-  if (GetParam() == Kind::openssh) {
-    GTEST_SKIP() << "terminals over the mux are unreliable (CHANGELOG.md, Known issues)";
-  }
   m_runner.run([&]() -> Async<void> {
     auto channel = co_await exec_on_pty("echo ready; read line; echo \"got <$line>\"; exit 9");
     co_await read_until(*channel, "ready\r\n");
@@ -302,9 +296,6 @@ TEST_P(TransportContract, a_pty_passes_input_once_and_its_code) {
 }
 
 TEST_P(TransportContract, a_pty_can_be_resized) {
-  if (GetParam() == Kind::openssh) {
-    GTEST_SKIP() << "terminals over the mux are unreliable (CHANGELOG.md, Known issues)";
-  }
   m_runner.run([&]() -> Async<void> {
     auto channel = co_await exec_on_pty(
         "echo ready; while [ \"$(stty size)\" != '50 120' ]; do sleep 0.02; done; echo resized");
@@ -312,6 +303,46 @@ TEST_P(TransportContract, a_pty_can_be_resized) {
     const sys::WindowSize size{120, 50};
     co_await channel->resize(size);
     co_await read_until(*channel, "resized\r\n");
+  });
+}
+
+TEST_P(TransportContract, a_pty_passes_much_input_and_any_byte_both_ways) {
+  const std::string sent = random_bytes(500'000);
+  const auto received = m_runner.run([&]() -> Async<Output> {
+    auto channel =
+        co_await exec_on_pty("stty raw -echo; echo ready; exec head -c " + std::to_string(sent.size()));
+    co_await read_until(*channel, "ready\n");
+    asio::co_spawn(m_runner.io(), [&]() -> Async<void> { co_await channel->write(sent); }, asio::detached);
+    Output output = co_await read_all(*channel);
+    const auto status = co_await channel->wait();
+    EXPECT_EQ(status.code, 0);
+    co_return output;
+  });
+  EXPECT_TRUE(received.output == sent) << received.output.size() << " bytes came back";
+}
+
+TEST_P(TransportContract, a_pty_interrupts_what_runs_on_it) {
+  m_runner.run([&]() -> Async<void> {
+    auto channel =
+        co_await exec_on_pty("trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 1; done");
+    co_await read_until(*channel, "ready\r\n");
+    co_await channel->write("\003");
+    co_await read_until(*channel, "caught\r\n");
+    const auto status = co_await channel->wait();
+    EXPECT_EQ(status.code, 4);
+  });
+}
+
+TEST_P(TransportContract, a_pty_that_is_not_read_leaves_the_others_alone) {
+  m_runner.run([&]() -> Async<void> {
+    auto channel = co_await exec_on_pty("echo ready; exec cat /dev/zero");
+    co_await read_until(*channel, "ready\r\n");
+    for (int i = 0; i < 5; ++i) {
+      const auto [output, status] = co_await run_command("head -c 1000000 /dev/zero");
+      EXPECT_EQ(output.output.size(), 1'000'000U);
+      EXPECT_EQ(status.code, 0);
+    }
+    co_await channel->close();
   });
 }
 
@@ -400,7 +431,7 @@ TEST_P(TransportContract, a_cancelled_read_leaves_a_channel_that_can_be_closed) 
     asio::steady_timer ended(m_runner.io(), asio::steady_timer::time_point::max());
     asio::co_spawn(
         m_runner.io(), [&]() -> Async<void> { co_await channel->read(); },
-        asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr thrown) {
+        asio::bind_cancellation_slot(stop.slot(), [&](const std::exception_ptr& thrown) {
           was_thrown = thrown != nullptr;
           ended.cancel();
         }));

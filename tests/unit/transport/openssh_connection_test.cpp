@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <chrono>
+#include <exception>
 #include <fstream>
 #include <thread>
 
@@ -22,6 +24,7 @@
 namespace re::transport {
 namespace {
 
+namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using namespace std::string_view_literals;
 
@@ -68,6 +71,25 @@ std::vector<pid_t> own_masters() {
   return children;
 }
 
+template <class Condition>
+bool holds_within(std::chrono::milliseconds limit, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+Async<std::string> read_all(Channel& channel) {
+  std::string output;
+  for (;;) {
+    const Chunk chunk = co_await channel.read();
+    if (chunk.stream == Chunk::Stream::end) co_return output;
+    output += chunk.data;
+  }
+}
+
 class OpensshConnectionTest : public ::testing::Test {
  protected:
   void start(test::SshdOptions options) {
@@ -99,13 +121,14 @@ class OpensshConnectionTest : public ::testing::Test {
       ExecRequest request;
       request.command = command;
       auto channel = co_await m_connection->exec(std::move(request));
-      std::string output;
-      for (;;) {
-        const Chunk chunk = co_await channel->read();
-        if (chunk.stream == Chunk::Stream::end) co_return output;
-        output += chunk.data;
-      }
+      co_return co_await read_all(*channel);
     });
+  }
+
+  /// What the one master says.
+  std::string master_log() {
+    const fs::directory_iterator directory(m_directory.path() / "run");
+    return sys::read_file(directory->path() / "log");
   }
 
   /// An ssh_config without the fixture's key; the lines come first, so they win.
@@ -373,6 +396,57 @@ TEST_F(OpensshConnectionTest, a_terminal_that_is_refused_is_an_error_and_no_plai
     kind = error.kind();
   }
   EXPECT_EQ(kind, ErrorKind::remote);
+}
+
+// The process may be ahead of the one who learns that its session is open.
+TEST_F(OpensshConnectionTest, what_a_terminal_prints_before_we_know_that_it_is_open_is_unchanged) {
+  start({});
+  connect();
+  const auto was_asked_for = [&] { return master_log().find("[client-session]") != std::string::npos; };
+  const auto has_ended = [&] { return master_log().find("free: client-session") != std::string::npos; };
+  std::unique_ptr<Channel> channel;
+  std::exception_ptr failure;
+  bool is_open = false;
+  asio::co_spawn(
+      m_runner.io(),
+      [&]() -> Async<void> {
+        ExecRequest request;
+        request.command = "echo early";
+        request.pty.emplace();
+        channel = co_await m_connection->exec(request);
+      },
+      [&](std::exception_ptr thrown) {
+        failure = std::move(thrown);
+        is_open = true;
+      });
+  // We stand still from the request on until all has been printed.
+  for (int step = 0; step < 100 && !is_open; ++step) {
+    m_runner.io().restart();
+    m_runner.io().run_one_for(std::chrono::seconds(10));
+    if (holds_within(std::chrono::milliseconds(300), was_asked_for)) {
+      ASSERT_TRUE(holds_within(std::chrono::seconds(30), has_ended)) << master_log();
+    }
+  }
+  ASSERT_TRUE(is_open);
+  ASSERT_EQ(failure, nullptr);
+  EXPECT_EQ(m_runner.run([&]() { return read_all(*channel); }), "early\r\n");
+}
+
+TEST_F(OpensshConnectionTest, the_end_of_the_input_reaches_what_reads_a_terminal) {
+  start({});
+  connect();
+  m_runner.run([&]() -> Async<void> {
+    ExecRequest request;
+    request.command = "cat; exit 7";
+    request.pty.emplace();
+    auto channel = co_await m_connection->exec(request);
+    co_await channel->write("x\n");
+    co_await channel->close_input();
+    const auto output = co_await read_all(*channel);
+    EXPECT_EQ(output, "x\r\nx\r\n");  // the echo, and what cat wrote
+    const auto status = co_await channel->wait();
+    EXPECT_EQ(status.code, 7);
+  });
 }
 
 TEST_F(OpensshConnectionTest, the_death_of_the_master_is_a_lost_connection) {
