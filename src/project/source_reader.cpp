@@ -39,7 +39,6 @@ std::string_view SourceReader::read(const std::string& path) {
   std::size_t used = 0;
   for (;;) {
     const ssize_t got = ::read(fd.get(), m_buffer.get() + used, m_size - used);
-    if (got == 0) return {m_buffer.get(), used};
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw errno_error("read " + (m_root / path).string(), errno);
     used += static_cast<std::size_t>(got);
@@ -47,7 +46,9 @@ std::string_view SourceReader::read(const std::string& path) {
       throw Error(ErrorKind::io,
                   (m_root / path).string() + " is larger than " + std::to_string(k_limit) + " bytes");
     }
-    if (used == m_size) grow(used);
+    // Of a regular file, less than was asked for is the rest (read(2)).
+    if (used < m_size) return {m_buffer.get(), used};
+    grow(used);
   }
 }
 
