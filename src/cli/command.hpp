@@ -14,11 +14,14 @@ namespace re::cli {
 
 class Context;
 
+enum class Repeats { no, yes };
+
 struct Option {
   std::string_view names;  ///< "-i,--instance": the long name without dashes is its key
   std::string_view value;  ///< what help shows for its value; empty for a flag
   std::string_view help;
-  std::string_view completer = {};  ///< "instance", "job", "file" or nothing
+  std::string_view completer = {};  ///< what its value can be: see complete.cpp; nothing: anything
+  Repeats repeats = Repeats::no;    ///< whether giving it twice has a sense
 
   [[nodiscard]] bool takes_value() const { return !value.empty(); }
   [[nodiscard]] std::string_view key() const;
@@ -59,11 +62,11 @@ struct Command {
   std::string_view details;   ///< paragraphs for `re COMMAND --help`
   std::span<const Option> options;
   Arguments arguments = Arguments::none;
-  std::string_view argument_completer = {};
+  std::string_view argument_completer = {};  ///< as Option::completer; "remote" is for the first argument
   int (*run)(Context& context, const Parsed& parsed) = nullptr;
 };
 
-/// Every command (but the hidden `__rsh`, which rsync calls: run.cpp).
+/// Every command (but the hidden ones, which begin with "__": run.cpp).
 std::span<const Command> commands();
 /// Options that every command has.
 std::span<const Option> common_options();

@@ -8,11 +8,12 @@ namespace re::cli {
 
 namespace {
 
-constexpr Option k_instance = {"-i,--instance", "INSTANCE",
-                               "where: index, name, user@host[:port], local, or all where that makes sense",
+constexpr Option k_instance = {"-i,--instance", "INSTANCE", "where: index, name, user@host[:port] or local",
                                "instance"};
+constexpr Option k_instances = {"-i,--instance", "INSTANCE",
+                                "where: index, name, user@host[:port], local or all", "instances"};
 constexpr Option k_instance_index = {"--instance-idx", "N",
-                                     "where, by index (recompute.py's spelling of -i N)", "instance"};
+                                     "where, by index (recompute.py's spelling of -i N)", "instance-index"};
 constexpr Option k_remote_home = {"--remote-home", "DIR",
                                   "directory on the host in which projects lie [projects/]"};
 constexpr Option k_deadline = {"--deadline", "TIME", "give a host up after this long (10s, 2min)"};
@@ -25,8 +26,11 @@ constexpr Option k_live = {
     "--live", "", "run in the project's own directory on the host instead of a tree of the job's own"};
 constexpr Option k_continue = {"--continue", "JOB",
                                "start from that job's files: its outputs lie in the new job's tree", "job"};
-constexpr Option k_env = {"-e,--env", "NAME=VALUE", "set a variable for the job; may be given several times"};
-constexpr Option k_index = {"--idx", "N", "the job's index (recompute.py's spelling); 0 means all"};
+constexpr Option k_env = {
+    "-e,--env", "NAME=VALUE", "set a variable for the job; may be given several times", {}, Repeats::yes};
+constexpr Option k_index = {"--idx", "N", "the job's index (recompute.py's spelling); 0 means all",
+                            "job-index"};
+constexpr Option k_log_index = {"--idx", "N", "the job's index (recompute.py's spelling)", "job-index"};
 constexpr Option k_yes = {"-y,--yes", "", "do not ask"};
 constexpr Option k_dry_run = {"-n,--dry-run", "", "say what would be done, do nothing"};
 
@@ -35,7 +39,7 @@ constexpr std::array k_common = {
            "file"},
     Option{"--json", "", "print JSON on stdout"},
     Option{"-q,--quiet", "", "print results and errors only"},
-    Option{"--color", "WHEN", "auto, always or never"},
+    Option{"--color", "WHEN", "auto, always or never", "auto|always|never"},
     Option{"-h,--help", "", "show this help"},
 };
 
@@ -48,8 +52,9 @@ constexpr std::array k_sshadd = {
     Option{"--save-password", "", "write the password that was typed into the configuration (mode 0600)"},
     Option{"--no-check", "", "add it without trying to connect"},
 };
-constexpr std::array k_init = {k_instance,   k_instance_index, k_remote_home,
-                               k_force_list, k_no_rsync,       k_dry_run};
+constexpr std::array k_init = {
+    k_instance, k_instance_index, k_remote_home, k_force_list, Option{"--no-rsync", "", "copy nothing yet"},
+    k_dry_run};
 constexpr std::array k_rsync_options = {
     k_instance,    k_instance_index,
     k_remote_home, k_force_list,
@@ -71,30 +76,30 @@ constexpr std::array k_sync = {
     k_deadline,
     Option{"-t,--tty", "", "give the job a terminal; it then lives as long as the connection"}};
 constexpr std::array k_log = {
-    k_instance,
+    k_instances,
     k_instance_index,
-    k_index,
+    k_log_index,
     Option{"--loop", "SECONDS", "look again every so often and print what is new, until the job ends"},
     Option{"-f,--follow", "", "stream the log as it is written, until the job ends"},
     Option{"-n,--tail", "LINES", "only the last so many lines"},
     Option{"--filter", "REGEX", "only lines that match (POSIX extended regular expression, as grep -E)"},
     Option{"--exit-code", "", "end with the job's exit code"}};
 constexpr std::array k_list = {
-    k_instance,
+    k_instances,
     k_instance_index,
     k_deadline,
     Option{"-a,--all", "", "ended jobs too"},
     Option{"--all-projects", "", "the jobs of all projects"},
     Option{"--force", "", "accepted for recompute.py's sake: the list is always fresh"}};
-constexpr std::array k_kill = {k_instance, k_instance_index, k_index, k_yes,
+constexpr std::array k_kill = {k_instances, k_instance_index, k_index, k_yes,
                                Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
-constexpr std::array k_purge = {k_instance, k_instance_index, k_yes,
+constexpr std::array k_purge = {k_instances, k_instance_index, k_yes,
                                 Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
 constexpr std::array k_push = {k_instance, k_instance_index, k_remote_home, k_dry_run};
 constexpr std::array k_pull = {
     k_instance, k_instance_index, k_remote_home, k_dry_run,
     Option{"--job", "JOB", "from this job's tree [the newest job's, then the project's]", "job"}};
-constexpr std::array k_probe = {k_instance,
+constexpr std::array k_probe = {k_instances,
                                 k_instance_index,
                                 k_remote_home,
                                 k_deadline,
@@ -148,19 +153,13 @@ constexpr std::array k_commands = {
             "recompute.py took it, one "
             "quoted pair \"LOCAL REMOTE\" does the same.",
             k_push, Arguments::many, "file", run_push},
-    Command{"pull",
-            "Files",
-            "Download files",
-            "REMOTE... [LOCAL]",
+    Command{"pull", "Files", "Download files", "REMOTE... [LOCAL]",
             "A relative path is looked for in the newest job's tree (--job names another), then in the "
             "project on the host. "
             "Without LOCAL it comes to the same place in the project here. As recompute.py took it, one "
             "quoted pair "
             "\"REMOTE LOCAL\" does the same.",
-            k_pull,
-            Arguments::many,
-            {},
-            run_pull},
+            k_pull, Arguments::many, "remote", run_pull},
     Command{"async",
             "Jobs",
             "Start a command on the host and return",
@@ -203,7 +202,7 @@ constexpr std::array k_commands = {
     Command{"kill", "Jobs", "End jobs and everything they started", "[JOB...]",
             "JOB is an index, a name or an id; 0 means all. Without one the live jobs are listed and the "
             "index is asked for.",
-            k_kill, Arguments::many, "job", run_kill},
+            k_kill, Arguments::many, "live-job", run_kill},
     Command{"purge",
             "Jobs",
             "End all live jobs of the project",

@@ -49,11 +49,12 @@ std::string general_help() {
             std::string(command.summary) + "\n";
   }
   return text +
-         "\n  re init                              four commands are the whole workflow\n"
+         "\nThe whole workflow\n"
+         "  re init\n"
          "  re async \"python3 train.py\"\n"
          "  re log --follow\n"
          "  re pull \"bin/ ./bin/\"\n"
-         "\nre COMMAND --help tells more; re --version tells the version.\n";
+         "\nre COMMAND --help and man re tell more; re --version tells the version.\n";
 }
 
 std::string command_help(const Command& command) {

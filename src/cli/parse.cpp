@@ -7,8 +7,6 @@
 
 namespace re::cli {
 
-namespace {
-
 std::vector<Option> all_options(const Command& command) {
   std::vector<Option> options(command.options.begin(), command.options.end());
   options.insert(options.end(), common_options().begin(), common_options().end());
@@ -31,6 +29,16 @@ bool has_attached_value(std::string_view word) {
   return word.find('=') != std::string_view::npos || (word.size() > 2 && word[1] != '-');
 }
 
+std::size_t find_command_word(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with('-')) return i;
+    if (words[i] == "-i" || words[i] == "--instance" || words[i] == "--config" || words[i] == "--color") ++i;
+  }
+  return words.size();
+}
+
+namespace {
+
 [[noreturn]] void refuse_unknown(const Command& command, std::string_view word) {
   const std::string name(word.substr(0, word.find('=')));
   std::vector<std::string> known;
@@ -44,6 +52,11 @@ bool has_attached_value(std::string_view word) {
               std::string("unknown ") + (is_option ? "option " : "argument ") + name + " for re " +
                   std::string(command.name),
               hint);
+}
+
+[[noreturn]] void refuse_value(const Command& command, const std::string& option, const std::string& what) {
+  const std::string name = "re " + std::string(command.name);
+  throw Error(ErrorKind::usage, option + " of " + name + what, "see " + name + " --help");
 }
 
 // CLI11 reads the options; what it leaves over is ours to name.
@@ -67,6 +80,13 @@ void read_options(const Command& command, std::vector<std::string> words, Parsed
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);
+  } catch (const CLI::ArgumentMismatch& error) {  // "--tail: 1 required TEXT missing"
+    const std::string text = error.what();
+    refuse_value(command, text.substr(0, text.find(':')), " needs a value");
+  } catch (const CLI::ConversionError& error) {  // "Could not convert: --follow = x"
+    const std::string text = error.what();
+    const auto begin = text.find(": ") + 2;
+    refuse_value(command, text.substr(begin, text.find(" =") - begin), " takes no value");
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::usage, "re " + std::string(command.name) + ": " + error.what(),
                 "see re " + std::string(command.name) + " --help");

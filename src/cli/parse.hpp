@@ -7,6 +7,17 @@
 
 namespace re::cli {
 
+/// The command's own options and those that every command has.
+std::vector<Option> all_options(const Command& command);
+/// The one that a word such as "--name", "--name=x" or "-nx" means, or nullptr.
+const Option* find_option(const std::vector<Option>& options, std::string_view word);
+/// Whether a word that means an option with a value has it: "--name=x", "-nx".
+bool has_attached_value(std::string_view word);
+
+/// Where the command stands among the words, or words.size(): recompute.py took its options before the mode
+/// too (`re --force init`); the command is the first word that is none.
+std::size_t find_command_word(const std::vector<std::string>& words);
+
 /// Checks the words after the command's name. Throws Error (usage) with a suggestion for a mistyped option.
 /// `notes` gets remarks for the user (an option of ours that went to the remote command).
 Parsed parse_arguments(const Command& command, const std::vector<std::string>& words,

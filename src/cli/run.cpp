@@ -5,15 +5,19 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/complete.hpp"
 #include "cli/context.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/help.hpp"
 #include "cli/json.hpp"
+#include "cli/manual.hpp"
 #include "cli/parse.hpp"
 #include "re/remote/remote_shell.hpp"
+#include "re/sys/file.hpp"
 #include "re/sys/secret.hpp"
 #include "re/sys/terminal.hpp"
 #include "re/transport/askpass.hpp"
+#include "re/transport/master.hpp"
 #include "re/ui/text.hpp"
 
 namespace re::cli {
@@ -46,16 +50,6 @@ const Command& require_command(const std::string& word) {
   throw Error(ErrorKind::usage, "unknown command " + word, hint.empty() ? "see re --help" : hint);
 }
 
-// recompute.py took its options before the mode too (`re --force init`); the command is the first word that
-// is none.
-std::size_t find_command_word(const std::vector<std::string>& words) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (!words[i].starts_with('-')) return i;
-    if (words[i] == "-i" || words[i] == "--instance" || words[i] == "--config" || words[i] == "--color") ++i;
-  }
-  return words.size();
-}
-
 int run_command(const Command& command, const std::vector<std::string>& words) {
   std::vector<std::string> notes;
   const Parsed parsed = parse_arguments(command, words, notes);
@@ -79,6 +73,11 @@ int dispatch(std::vector<std::string> words) {
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     put(stdout, words.size() > 1 ? command_help(require_command(words[1])) : general_help());
+    return 0;
+  }
+  if (words[0] == k_complete_command) return complete_main({words.begin() + 1, words.end()});
+  if (words[0] == k_manual_command && words.size() == 2) {
+    put(stdout, manual_page(sys::read_file(words[1])));
     return 0;
   }
   const std::size_t at = find_command_word(words);
@@ -109,6 +108,8 @@ int run(std::string_view program, const std::vector<std::string>& words) {
       const std::vector<std::string> arguments(words.begin() + 1, words.end());
       return remote::remote_shell_main(arguments);
     }
+    if (!words.empty() && words[0] == transport::k_master_command)
+      return transport::master_main({words.begin() + 1, words.end()});
     return dispatch(words);
   } catch (const Error& error) {
     return fail(error, asks_for_json(words));

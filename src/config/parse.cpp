@@ -286,5 +286,8 @@ std::vector<std::string> general_keys() {
 std::vector<std::string> instance_keys() {
   return names_of(k_instance_keys);
 }
+std::vector<std::string> project_keys() {
+  return names_of(k_project_keys);
+}
 
 }  // namespace re::config

@@ -26,8 +26,9 @@ struct UserLayer {
 Result<UserLayer> parse_user_layer(std::string_view text, const LayerContext& context);
 Result<ProjectSettings> parse_project_layer(std::string_view text, const LayerContext& context);
 
-/// The names of all keys, for the test that holds the sample to them.
+/// The names of all keys, for the tests that hold the sample and the manual to them.
 std::vector<std::string> general_keys();
 std::vector<std::string> instance_keys();
+std::vector<std::string> project_keys();
 
 }  // namespace re::config

@@ -208,6 +208,12 @@ Registry Registry::open(const std::filesystem::path& file, const Clock& clock) {
   return {std::make_unique<Database>(std::move(opened.connection)), std::move(opened.note)};
 }
 
+std::optional<Registry> Registry::open_to_read(const std::filesystem::path& file) {
+  auto connection = open_registry_to_read(file);
+  if (!connection) return std::nullopt;
+  return Registry(std::make_unique<Database>(std::move(connection)), {});
+}
+
 std::uint32_t Registry::add_intent(const model::JobSpec& spec, std::string_view instance) {
   sqlite::Transaction transaction(m_database->connection());
   RegistryRecord job{.id = spec.id, .submitted = spec.id.time()};

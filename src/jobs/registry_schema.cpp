@@ -104,4 +104,13 @@ OpenedRegistry open_registry_file(const fs::path& file, const Clock& clock) {
   }
 }
 
+std::unique_ptr<sqlite::Connection> open_registry_to_read(const fs::path& file) {
+  if (!fs::exists(file)) return nullptr;
+  auto connection = std::make_unique<sqlite::Connection>(file, sqlite::Access::read);
+  if (connection->number("PRAGMA user_version") != k_version) {
+    throw Error(ErrorKind::io, "the registry " + file.string() + " is of another version");
+  }
+  return connection;
+}
+
 }  // namespace re::jobs

@@ -17,5 +17,7 @@ struct OpenedRegistry {
 
 /// Opens, makes, migrates, or moves aside and makes anew. See Registry::open().
 OpenedRegistry open_registry_file(const std::filesystem::path& file, const Clock& clock);
+/// See Registry::open_to_read(); null when there is no file.
+std::unique_ptr<sqlite::Connection> open_registry_to_read(const std::filesystem::path& file);
 
 }  // namespace re::jobs

@@ -89,14 +89,15 @@ void Statement::check(int code) const {
   if (code != SQLITE_OK) raise(m_database, code);
 }
 
-Connection::Connection(const std::filesystem::path& file) {
+Connection::Connection(const std::filesystem::path& file, Access access) {
   sqlite3* database = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+  const int mode = access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  const int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
   const int code = sqlite3_open_v2(file.c_str(), &database, flags, nullptr);
   m_database.reset(database);
   if (code != SQLITE_OK) raise(database, code);
   sqlite3_extended_result_codes(database, 1);
-  sqlite3_busy_timeout(database, k_busy_timeout_ms);
+  sqlite3_busy_timeout(database, access == Access::read ? 0 : k_busy_timeout_ms);
 }
 
 void Connection::execute(const std::string& sql) const {

@@ -51,11 +51,14 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> m_statement;
 };
 
+enum class Access { read, write };
+
 /// An open database; for one thread.
 class Connection {
  public:
-  /// Opens an existing file. Throws Error (io), Damaged.
-  explicit Connection(const std::filesystem::path& file);
+  /// Opens an existing file; to read it only, without waiting for another's transaction. Throws Error (io),
+  /// Damaged.
+  explicit Connection(const std::filesystem::path& file, Access access = Access::write);
   [[nodiscard]] sqlite3* get() const { return m_database.get(); }
   /// Statements without values or rows, separated by ';'.
   void execute(const std::string& sql) const;

@@ -157,4 +157,14 @@ Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string
   co_return index;
 }
 
+Async<std::vector<std::string>> list_names(Host& host, std::string leaf, std::vector<std::string> directories,
+                                           std::chrono::milliseconds deadline) {
+  ScriptCall call{scripts::transfer, "re_list_names", {}};
+  call.arguments.push_back(std::move(leaf));
+  for (auto& directory : directories) call.arguments.push_back(std::move(directory));
+  const Answer answer = co_await host.run(std::move(call), deadline);
+  const auto lines = split_lines(answer.output);
+  co_return std::vector<std::string>(lines.begin(), lines.end());
+}
+
 }  // namespace re::remote

@@ -66,6 +66,10 @@ class Registry {
   /// moved to <file>.corrupt-<time> and a new one begun. Throws Error: unsupported when a newer `re` has
   /// written it.
   static Registry open(const std::filesystem::path& file, const Clock& clock);
+  /// The file as it is, for list() and find() only: nothing is made, moved or changed, and another's
+  /// transaction is not waited for. Nothing when there is no file. Throws Error: io, also when the file is
+  /// damaged or of another version.
+  static std::optional<Registry> open_to_read(const std::filesystem::path& file);
   Registry(Registry&&) noexcept;
   Registry& operator=(Registry&&) noexcept;
   ~Registry();

@@ -107,4 +107,10 @@ Async<TransferReport> pull(Host& host, std::string source, std::string destinati
 Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string> candidates,
                                              std::chrono::milliseconds deadline = std::chrono::seconds(30));
 
+/// The entries, a directory's with a '/' at its end, that begin with `leaf` in each of these directories
+/// (relative to the home directory, ending in '/' where not empty); of a thousand at most. A name with a line
+/// end is left out.
+Async<std::vector<std::string>> list_names(Host& host, std::string leaf, std::vector<std::string> directories,
+                                           std::chrono::milliseconds deadline);
+
 }  // namespace re::remote

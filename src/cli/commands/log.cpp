@@ -32,13 +32,12 @@ LogRequest read_request(Context& context, const Parsed& parsed) {
     throw Error(ErrorKind::usage, "--idx and JOB say the same thing", "give one of them");
   std::string selector = parsed.arguments.empty() ? std::string() : parsed.arguments.front();
   if (index) selector = std::to_string(*index);
+  const auto tail = parsed.number("tail", 0, k_most_lines);
+  const auto loop = parsed.number("loop", 1, k_longest_loop);
+  if (loop && parsed.has("follow")) throw Error(ErrorKind::usage, "--loop and --follow exclude each other");
   const auto record = find_job(context, parsed, selector);
-  LogRequest request{{context.place_of(record.instance, parsed), record.id}, {}, {}};
-  request.tail = parsed.number("tail", 0, k_most_lines);
-  request.loop = parsed.number("loop", 1, k_longest_loop);
+  LogRequest request{{context.place_of(record.instance, parsed), record.id}, tail, loop};
   if (parsed.has("follow")) request.mode = LogRequest::Mode::follow;
-  if (request.loop && parsed.has("follow"))
-    throw Error(ErrorKind::usage, "--loop and --follow exclude each other");
   return request;
 }
 

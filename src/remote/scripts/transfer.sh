@@ -52,3 +52,27 @@ re_is_directory() {
   re_set_place "$1"
   [ -d "$re_place" ]
 }
+
+# re_list_names LEAF DIRECTORY...: the entries that begin with LEAF in each directory, a directory's with a '/'.
+re_list_names() {
+  re_leaf=$1
+  re_count=0
+  shift
+  for re_directory; do
+    re_set_place "$re_directory"
+    for re_entry in "$re_place""$re_leaf"*; do
+      re_name=${re_entry##*/}
+      case $re_name in
+        *"
+"*) continue ;;
+      esac
+      if [ -d "$re_entry" ]; then
+        printf '%s/\n' "$re_name"
+      elif [ -e "$re_entry" ] || [ -L "$re_entry" ]; then
+        printf '%s\n' "$re_name"
+      fi
+      re_count=$((re_count + 1))
+      [ "$re_count" -lt 1000 ] || return 0
+    done
+  done
+}
