@@ -40,7 +40,7 @@ constexpr std::array<InitialFile, 4> k_initial_files = {{
      "#   tests/\n"
      "#   *_backup.py\n"},
     {"config",
-     "# Settings of this project, over those of the user; \"re help config\" lists them. A host,\n"
+     "# Settings of this project, over those of the user; re.conf(5) lists them. A host,\n"
      "# an ssh option or a command that runs on this machine cannot be set here.\n"},
     {".gitignore", "# Made by re: lists and caches of one machine.\nrsync.db\nvoid\ntable\nlog\n"},
 }};
