@@ -37,6 +37,7 @@ constexpr Option k_dry_run = {"-n,--dry-run", "", "say what would be done, do no
 constexpr std::array k_common = {
     Option{"--config", "FILE", "read this configuration instead of ~/.config/re/re.conf or ~/.recompute.conf",
            "file"},
+    Option{"--no-master", "", "connect without the connection master"},
     Option{"--json", "", "print JSON on stdout"},
     Option{"-q,--quiet", "", "print results and errors only"},
     Option{"--color", "WHEN", "auto, always or never", "auto|always|never"},
@@ -221,6 +222,18 @@ constexpr std::array k_commands = {
             Arguments::none,
             {},
             run_probe},
+    Command{
+        "master",
+        "Machines",
+        "Show or end the connection master",
+        "[status | stop]",
+        "The connection master is a process of yours that keeps connections open, so that the next command "
+        "needs no new login. It starts by itself, holds no password, and ends when nothing has used it for "
+        "the configured time (persist, 10min; 0 does without it). status ends with 1 where none runs.",
+        {},
+        Arguments::one_optional,
+        "status|stop",
+        run_master},
 };
 
 }  // namespace

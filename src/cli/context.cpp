@@ -129,6 +129,7 @@ Context::Context(const Parsed& parsed)
       m_parts(std::make_unique<Parts>()) {
   if (parsed.has("quiet")) m_mode = OutputMode::quiet;
   if (parsed.has("json")) m_mode = OutputMode::json;
+  m_use_master = !parsed.has("no-master");
   const std::string colour = parsed.text("color").value_or("auto");
   const auto choice = ui::parse_colour_choice(colour);
   if (!choice) throw Error(ErrorKind::usage, "--color takes auto, always or never, not \"" + colour + "\"");
@@ -195,8 +196,11 @@ jobs::Registry& Context::registry() {
 
 engine::Fleet& Context::fleet() {
   if (!m_parts->fleet) {
+    const auto persist = settings().general.persist.value;
+    std::optional<transport::MasterOptions> master;
+    if (persist.count() > 0 && m_use_master) master = transport::MasterOptions{m_paths.runtime, persist};
     m_parts->connect_context.emplace(
-        transport::ConnectContext{prompter(), progress(), m_paths.state, m_paths.runtime});
+        transport::ConnectContext{prompter(), progress(), m_paths.state, m_paths.runtime, std::move(master)});
     m_parts->fleet.emplace(*m_parts->connect_context);
   }
   return *m_parts->fleet;

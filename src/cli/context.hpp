@@ -69,6 +69,7 @@ class Context {
 
   OutputMode m_mode = OutputMode::human;
   ui::Colour m_colour = ui::Colour::off;
+  bool m_use_master = true;
   std::optional<std::string> m_config_file;
   sys::UserPaths m_paths;
   sys::SystemClock m_clock;

@@ -17,6 +17,7 @@
 #include "re/sys/secret.hpp"
 #include "re/sys/terminal.hpp"
 #include "re/transport/askpass.hpp"
+#include "re/transport/master.hpp"
 #include "re/ui/text.hpp"
 
 namespace re::cli {
@@ -107,6 +108,8 @@ int run(std::string_view program, const std::vector<std::string>& words) {
       const std::vector<std::string> arguments(words.begin() + 1, words.end());
       return remote::remote_shell_main(arguments);
     }
+    if (!words.empty() && words[0] == transport::k_master_command)
+      return transport::master_main({words.begin() + 1, words.end()});
     return dispatch(words);
   } catch (const Error& error) {
     return fail(error, asks_for_json(words));

@@ -40,7 +40,7 @@ using Project = ProjectSettings;
 constexpr std::array<Key<General>, 6> k_general_keys = {{
     {"instance", assign<&General::instance, parse_selector>},
     {"remote_home", assign<&General::remote_home, parse_remote_home>},
-    {"persist", assign<&General::persist, parse_time>},
+    {"persist", assign<&General::persist, parse_persist>},
     {"deadline", assign<&General::deadline, parse_time>},
     {"connect_timeout", assign<&General::connect_timeout, parse_timeout>},
     {"ssh_config", assign<&General::ssh_config, parse_path>},

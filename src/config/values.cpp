@@ -262,6 +262,11 @@ Milliseconds parse_time(const RawValue& raw) {
   return *time;
 }
 
+Milliseconds parse_persist(const RawValue& raw) {
+  if (raw.text == "0") return Milliseconds(0);
+  return parse_time(raw);
+}
+
 std::optional<Milliseconds> parse_timeout(const RawValue& raw) {
   return parse_time(raw);
 }

@@ -42,6 +42,8 @@ std::string parse_project_remote_home(const RawValue& raw);  ///< inside the hom
 std::string parse_program(const RawValue& raw);
 std::optional<unsigned short> parse_port(const RawValue& raw);
 Milliseconds parse_time(const RawValue& raw);
+/// The same, or "0".
+Milliseconds parse_persist(const RawValue& raw);
 std::optional<Milliseconds> parse_timeout(const RawValue& raw);
 std::optional<std::filesystem::path> parse_path(const RawValue& raw);
 std::vector<std::filesystem::path> parse_paths(const RawValue& raw);

@@ -173,7 +173,7 @@ std::string_view sample_text() {
 #instance = 0
 # Where projects lie on a host, below the home directory there.
 #remote_home = projects/
-# How long an idle connection is kept.
+# How long the connection master lives when nothing uses it; 0 does without it.
 #persist = 10min
 # How long one host among several (probe, list) may take.
 #deadline = 20s

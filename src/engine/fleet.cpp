@@ -21,14 +21,21 @@ Async<std::shared_ptr<remote::Host>> Fleet::host(const Place& place) {
   std::unique_ptr<transport::Connection> connection;
   std::optional<Error> failure;
   try {
-    connection = co_await transport::connect(place.target, m_context);
+    const auto reuse = m_broken.contains(place.key) ? transport::Reuse::none : transport::Reuse::allowed;
+    connection = co_await transport::connect(place.target, m_context, reuse);
   } catch (const Error& error) {
     failure = error;
   }
   if (failure) throw failure->within("cannot reach " + place.label);
   auto host = std::make_shared<remote::Host>(std::move(connection), place.label);
   m_hosts[place.key] = host;
+  m_broken.erase(place.key);
   co_return host;
+}
+
+void Fleet::forget(const Place& place) {
+  m_hosts.erase(place.key);
+  m_broken.insert(place.key);
 }
 
 Async<void> Fleet::close() {

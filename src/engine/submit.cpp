@@ -161,6 +161,7 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
         attempt.submitted.streams != nullptr || request.spec.streams == model::Streams::terminal;
     if (answer == jobs::Launch::need_snapshot) {
       attempt.sent = Attempt::Sent::no;
+      if (attempt.submitted.streams) co_await attempt.submitted.streams->close();  // its channel is needed
       co_await answer_missing_snapshot(attempt);
     } else if (answer != jobs::Launch::committed || is_settled) {
       co_return;

@@ -9,6 +9,7 @@
 #include "re/sys/random.hpp"
 #include "re/transport/target.hpp"
 #include "transport/local_connection.hpp"
+#include "transport/master_client.hpp"
 #include "transport/openssh_connection.hpp"
 #include "transport/ssh2_connection.hpp"
 #include "transport/transport_memory.hpp"
@@ -63,7 +64,11 @@ std::string_view to_string(Kind kind) {
   return "unknown";
 }
 
-Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context) {
+Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context, Reuse reuse) {
+  if (context.master && target.kind != Kind::local) {
+    auto connection = co_await connect_by_master(target, context, reuse);
+    if (connection) co_return std::move(connection);
+  }
   switch (target.kind) {
     case Kind::ssh2:
       co_return co_await connect_ssh2(target, context);

@@ -258,6 +258,7 @@ void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,
   options.arguments = master_arguments(target, config, control_path().string(), prefer_curve25519);
   options.arguments.insert(options.arguments.begin(), programs.ssh);
   options.environment = askpass_environment(directory);
+  if (target.agent_socket) options.environment.emplace_back("SSH_AUTH_SOCK", *target.agent_socket);
   options.input = -1;
   options.output = log.get();
   options.error = log.get();

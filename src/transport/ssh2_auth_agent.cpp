@@ -42,7 +42,8 @@ Async<std::vector<AgentIdentity>> Ssh2Authenticator::connect_agent() {
   if (socket == "SSH_AUTH_SOCK") socket = "$SSH_AUTH_SOCK";
   if (socket.starts_with('$')) {
     const char* value = std::getenv(socket.c_str() + 1);
-    socket = value != nullptr ? value : "";
+    const bool is_given = socket == "$SSH_AUTH_SOCK" && m_target.agent_socket.has_value();
+    socket = is_given ? *m_target.agent_socket : std::string(value != nullptr ? value : "");
   }
   if (socket.empty() || socket == "none") co_return none;
   try {

@@ -1,6 +1,8 @@
 // A session's channels: opened one at a time, given back in the background.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "transport/ssh2_session.hpp"
@@ -12,7 +14,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr unsigned k_window = 4U << 20U;  // of each channel; libssh2 keeps it open as the data is read
-constexpr unsigned k_packet = 32768;      // RFC 4253 section 6.1: what every implementation can take
+constexpr auto k_release_patience = std::chrono::seconds(1);
+constexpr auto k_release_pause = std::chrono::milliseconds(10);
+constexpr unsigned k_packet = 32768;  // RFC 4253 section 6.1: what every implementation can take
 
 }  // namespace
 
@@ -68,11 +72,14 @@ Async<void> Ssh2Session::perform_opening(Opening& opening) {
     self->m_is_opening = false;
     self->wake_all();
   });
-  // sshd counts a closed session until its next round: a refusal that follows a close closely is not its last
-  // word.
-  const bool may_be_early = std::exchange(m_has_released, false);
+  // sshd counts a session until its process is reaped and both sides have closed it: a refusal that follows a
+  // close closely is not its last word.
   auto refusal = co_await try_opening(opening);
-  if (refusal && may_be_early) refusal = co_await try_opening(opening);
+  while (refusal && std::chrono::steady_clock::now() < m_released_at + k_release_patience) {
+    asio::steady_timer pause(m_executor, k_release_pause);
+    co_await pause.async_wait(asio::use_awaitable);
+    refusal = co_await try_opening(opening);
+  }
   if (refusal) throw Error(*refusal);
 }
 
@@ -133,7 +140,7 @@ Async<void> Ssh2Session::release_task(std::shared_ptr<Ssh2Session> self, OpenedC
 
 void Ssh2Session::release_channel(OpenedChannel channel) noexcept {
   m_channels.erase(channel.channel);
-  m_has_released = true;
+  m_released_at = std::chrono::steady_clock::now();
   if (channel.channel == nullptr || m_failure) return;
   try {
     asio::co_spawn(m_executor, release_task(shared_from_this(), channel), asio::detached);

@@ -158,7 +158,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   boost::asio::steady_timer m_writer_signal;
   boost::asio::steady_timer m_watch_signal;
   bool m_is_opening = false;
-  bool m_has_released = false;  ///< a channel, since the last opening
+  TimePoint m_released_at;  ///< when a channel was last given back
   std::set<LIBSSH2_CHANNEL*> m_channels;
   std::optional<OpenedChannel> m_spare;  ///< an open session channel for the next exec
 };

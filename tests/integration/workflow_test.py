@@ -240,6 +240,7 @@ class Workflow(testbed.TestCase):
         local = self.project(remote)
         self.assert_ok(local.run("re", "async", "sleep 1000"))
         remote.stop_sshd()
+        self.assert_ok(local.run("re", "master", "stop"))
         listing = local.run("re", "list", "--deadline", "10s")
         self.assertEqual(listing.code, 255, str(listing))
         self.assertIn("unreachable", listing.out)
@@ -341,6 +342,8 @@ class Setup(testbed.TestCase):
         self.assertEqual({entry["instance"]: entry["status"] for entry in listing},
                          {"wrong": "auth failed", "right": "active"})
         remote.change_host_key()
+        self.assertIn("active", self.assert_ok(local.run("re", "probe", "-i", "right")).out)  # the connection stands
+        self.assert_ok(local.run("re", "master", "stop"))
         done = local.run("re", "probe", "-i", "right")
         self.assertEqual(done.code, 255, str(done))
         self.assertIn("host key refused", done.out)

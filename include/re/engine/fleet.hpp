@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,14 @@ class Fleet {
   /// transport::connect does, within "cannot reach <label>".
   Async<std::shared_ptr<remote::Host>> host(const Place& place);
   /// Drops a connection that was found broken: the next host() makes a new one.
-  void forget(const Place& place) { m_hosts.erase(place.key); }
+  void forget(const Place& place);
   /// Closes every connection. Never throws.
   Async<void> close();
 
  private:
   transport::ConnectContext m_context;
   std::map<std::string, std::shared_ptr<remote::Host>> m_hosts;
+  std::set<std::string> m_broken;  ///< keys of places whose last connection was forgotten
 };
 
 /// Whether what failed may go well over a new connection, and nobody has asked the calling coroutine to stop.

@@ -15,13 +15,13 @@
 
 namespace re::transport {
 
-enum class Kind { automatic, ssh2, openssh, local };
+enum class Kind : unsigned char { automatic, ssh2, openssh, local };
 /// "auto", "ssh2", "openssh", "local".
 std::optional<Kind> parse_kind(std::string_view text);
 std::string_view to_string(Kind kind);
 
 /// What to do with a server whose key no known_hosts file names. A changed or revoked key is always refused.
-enum class UnknownHost {
+enum class UnknownHost : unsigned char {
   ask,         ///< ask on the terminal; refuse without one
   accept_new,  ///< add it, say so
   refuse,
@@ -38,6 +38,7 @@ struct Target {
       connect_timeout;  ///< for TCP, key exchange and authentication together
   Kind kind = Kind::automatic;
   UnknownHost unknown_host = UnknownHost::ask;
+  std::optional<std::string> agent_socket;          ///< in place of $SSH_AUTH_SOCK
   std::optional<std::filesystem::path> ssh_config;  ///< in place of the user's and the system's (`ssh -F`)
   /// Called when the server asks for a password and one is configured; may run a command; may throw Error.
   std::function<sys::Secret()> password;
@@ -58,17 +59,32 @@ class Prompter {
   virtual void banner(std::string_view text) = 0;
 };
 
+/// How to find the connection master, and how to start it. ARCHITECTURE.md, "The connection master".
+struct MasterOptions {
+  std::filesystem::path directory;       ///< of its socket; 0700
+  std::chrono::milliseconds persist{0};  ///< idle time before it ends
+};
+
 /// What a connect needs beside its target. All references outlive the connection.
 struct ConnectContext {
   Prompter& prompter;
   Progress& progress;
-  std::filesystem::path state_directory;    ///< where "this host needs openssh" is remembered
-  std::filesystem::path runtime_directory;  ///< for sockets; 0700
+  std::filesystem::path state_directory;     ///< where "this host needs openssh" is remembered
+  std::filesystem::path runtime_directory;   ///< for sockets; 0700
+  std::optional<MasterOptions> master = {};  ///< nothing: connect directly
 };
 
-/// Connects and authenticates by the target's kind; `automatic` tries ssh2 and falls back to openssh where
-/// libssh2 cannot (a reason of kind `unsupported`), says so once through progress, and remembers it for the
-/// host. Throws Error: unreachable, timeout, auth, host_key, config.
-Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context);
+/// Whether a connection that the master holds will do.
+enum class Reuse : unsigned char {
+  allowed,
+  none,  ///< the last one was found broken
+};
+
+/// Connects and authenticates by the target's kind, through the connection master where the context has one
+/// and it answers; `automatic` tries ssh2 and falls back to openssh where libssh2 cannot (a reason of kind
+/// `unsupported`), says so once through progress, and remembers it for the host. Throws Error: unreachable,
+/// timeout, auth, host_key, config.
+Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context,
+                                           Reuse reuse = Reuse::allowed);
 
 }  // namespace re::transport

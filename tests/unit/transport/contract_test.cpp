@@ -19,144 +19,20 @@
 #include <string>
 #include <vector>
 
-#include "async_runner.hpp"
+#include "contract_fixture.hpp"
 #include "re/base/error.hpp"
 #include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
-#include "re/sys/file.hpp"
-#include "support/sshd_fixture.hpp"
-#include "transport/local_connection.hpp"
-#include "transport/openssh_connection.hpp"
-#include "transport/ssh2_connection.hpp"
 
 namespace re::transport {
 namespace {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
-
-struct Output {
-  std::string output;
-  std::string error;
-};
-
-Async<Output> read_all(Channel& channel) {
-  Output all;
-  for (;;) {
-    const Chunk chunk = co_await channel.read();
-    if (chunk.stream == Chunk::Stream::end) co_return all;
-    EXPECT_FALSE(chunk.data.empty());
-    EXPECT_LE(chunk.data.size(), std::size_t{64} << 10U);
-    (chunk.stream == Chunk::Stream::output ? all.output : all.error) += chunk.data;
-  }
-}
-
-Async<void> read_until(Channel& channel, std::string_view text) {
-  std::string seen;
-  while (seen.find(text) == std::string::npos) {
-    const Chunk chunk = co_await channel.read();
-    if (chunk.stream == Chunk::Stream::end)
-      throw std::runtime_error("ended before '" + std::string(text) + "': " + seen);
-    seen += chunk.data;
-  }
-}
-
-std::string random_bytes(std::size_t size) {
-  std::mt19937_64 random(20260102);  // fixed: what is tested is that any byte passes
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random() & 0xffU);
-  return bytes;
-}
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool k_memory_is_ours = false;  // the sanitizer keeps what was freed
-#else
-constexpr bool k_memory_is_ours = true;
-#endif
-
-std::size_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t total = 0;
-  std::size_t resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
-class TransportContract : public ::testing::TestWithParam<Kind> {
- protected:
-  void SetUp() override {
-    if (GetParam() != Kind::local) {
-      test::SshdOptions options;
-      // The start-up files of whoever runs this are not under test.
-      if (!test::why_no_private_accounts()) options.home = test::Home::separate;
-      m_sshd.emplace(options);
-    }
-    if (m_sshd) m_target = m_sshd->target();
-    m_connection = m_runner.run([&]() { return connect(); });
-  }
-  void TearDown() override {
-    if (!m_connection) return;
-    m_runner.run([&]() { return m_connection->close(); });
-    m_connection.reset();
-  }
-
-  Async<std::unique_ptr<Connection>> connect() {
-    if (GetParam() == Kind::ssh2) co_return co_await connect_ssh2(m_target, m_context);
-    const OpensshPrograms programs;
-    if (GetParam() == Kind::openssh) co_return co_await connect_openssh(m_target, m_context, programs);
-    co_return connect_local(co_await asio::this_coro::executor, m_directory.path().string());
-  }
-
-  // No parameter of these needs destroying: GCC 12 destroys such temporaries in a co_await expression twice.
-  Async<std::unique_ptr<Channel>> exec(std::string_view command) {
-    ExecRequest request;
-    request.command = command;
-    co_return co_await m_connection->exec(std::move(request));
-  }
-
-  Async<std::unique_ptr<Channel>> exec_on_pty(std::string_view command, sys::WindowSize size = {}) {
-    ExecRequest request;
-    request.command = command;
-    request.pty.emplace();
-    request.pty->term = "vt100";
-    request.pty->size = size;
-    co_return co_await m_connection->exec(std::move(request));
-  }
-
-  /// Runs a command to its end: its output and its code.
-  Async<std::pair<Output, sys::ExitStatus>> run_command(std::string_view command) {
-    auto channel = co_await exec(command);
-    co_await channel->close_input();
-    Output output = co_await read_all(*channel);
-    const sys::ExitStatus status = co_await channel->wait();
-    co_await channel->close();
-    co_return std::pair(std::move(output), status);
-  }
-
-  template <class Function>
-  std::optional<ErrorKind> failure_of(Function function) {
-    try {
-      m_runner.run(std::move(function));
-      return std::nullopt;
-    } catch (const Error& error) {
-      return error.kind();
-    }
-  }
-
-  sys::TemporaryDirectory m_directory{"re-contract"};
-  std::optional<test::SshdFixture> m_sshd;
-  Target m_target;
-  test::FakePrompter m_prompter;
-  NoProgress m_progress;
-  ConnectContext m_context{m_prompter, m_progress, m_directory.path() / "state", m_directory.path() / "run"};
-  test::AsyncRunner m_runner;
-  std::unique_ptr<Connection> m_connection;
-};
 
 TEST_P(TransportContract, the_connection_says_what_it_is) {
   const ConnectionInfo& info = m_connection->info();
-  EXPECT_EQ(info.transport, to_string(GetParam()));
-  if (GetParam() == Kind::local) return;
+  EXPECT_EQ(info.transport, to_string(kind()));
+  if (kind() == Kind::local) return;
   EXPECT_EQ(info.destination, m_sshd->user() + "@127.0.0.1:" + std::to_string(m_sshd->port()));
   EXPECT_TRUE(info.host_key.starts_with("ssh-ed25519 SHA256:")) << info.host_key;
 }
@@ -228,7 +104,7 @@ TEST_P(TransportContract, every_exit_code_comes_back) {
   m_runner.run([&]() -> Async<void> {
     // A new login takes sshd a tenth of a second: there, those that mean something to some program on the
     // way.
-    const int step = GetParam() == Kind::local ? 1 : 17;
+    const int step = kind() == Kind::local ? 1 : 17;
     std::vector<int> codes = {1, 2, 126, 127, 128, 129, 130, 137, 143, 254};
     for (int code = 0; code < 256; code += step) codes.push_back(code);
     for (const int code : codes) {
@@ -245,7 +121,7 @@ TEST_P(TransportContract, a_process_ended_by_a_signal_is_no_exit_code) {
     EXPECT_EQ(result.second.code, std::nullopt);
     EXPECT_EQ(result.second.signal, SIGKILL);
   } catch (const Error& error) {
-    EXPECT_EQ(GetParam(), Kind::openssh) << error.what();  // its multiplexing carries no signals
+    EXPECT_EQ(kind(), Kind::openssh) << error.what();  // its multiplexing carries no signals
     EXPECT_EQ(error.kind(), ErrorKind::unreachable);
   }
 }
@@ -498,19 +374,21 @@ TEST_P(TransportContract, a_forward_to_a_closed_port_is_refused_and_the_connecti
 }
 
 TEST_P(TransportContract, a_connection_lost_in_mid_read_is_unreachable_in_every_call) {
-  if (GetParam() == Kind::local)
+  if (kind() == Kind::local)
     GTEST_SKIP() << "a child process of this machine has no connection that could be lost";
   auto channel = m_runner.run([&]() { return exec("echo ready; cat"); });
   m_runner.run([&]() { return read_until(*channel, "ready\n"); });
   m_sshd->kill_connections();
   EXPECT_EQ(failure_of([&]() { return read_all(*channel); }), ErrorKind::unreachable);
   EXPECT_EQ(failure_of([&]() { return channel->wait(); }), ErrorKind::unreachable);
-  EXPECT_EQ(failure_of([&]() { return run_command("true"); }), ErrorKind::unreachable);
+  const auto next = failure_of([&]() { return run_command("true"); });
+  EXPECT_EQ(next, has_master() ? std::nullopt : std::optional(ErrorKind::unreachable));  // it connects anew
   m_runner.run([&]() { return channel->close(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Transport, TransportContract,
-                         ::testing::Values(Kind::local, Kind::ssh2, Kind::openssh),
+                         ::testing::Values(Way::local, Way::ssh2, Way::openssh, Way::over_master_ssh2,
+                                           Way::over_master_openssh),
                          [](const auto& parameter) { return std::string(to_string(parameter.param)); });
 
 }  // namespace

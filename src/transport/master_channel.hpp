@@ -1,0 +1,35 @@
+// A channel that the master joined with our descriptors: no byte of it passes through the control socket.
+#pragma once
+
+#include "transport/channel_streams.hpp"
+#include "transport/master_socket.hpp"
+
+namespace re::transport {
+
+class MasterChannel final : public Channel {
+ public:
+  /// \param destination for messages
+  MasterChannel(MasterSocket control, ChannelStreams streams, std::string destination)
+      : m_control(std::move(control)), m_streams(std::move(streams)), m_destination(std::move(destination)) {}
+
+  Async<Chunk> read() override;
+  Async<void> write(std::string_view data) override;
+  Async<void> close_input() override;
+  Async<void> resize(sys::WindowSize size) override;
+  Async<sys::ExitStatus> wait() override;
+  Async<void> close() override;
+
+ private:
+  void require_open() const;
+  Async<void> await_status();
+  void take(const std::optional<master::Frame>& frame);
+
+  MasterSocket m_control;
+  ChannelStreams m_streams;
+  std::string m_destination;
+  std::optional<sys::ExitStatus> m_status;
+  std::optional<Error> m_failure;
+  bool m_is_closed = false;
+};
+
+}  // namespace re::transport

@@ -1,0 +1,146 @@
+"""The connection master: one login serves many commands, and whatever becomes of it, no command suffers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import testbed
+from testbed import wait_for
+
+
+class Master(testbed.TestCase):
+    def project(self, *remotes, **options):
+        local = self.local(*remotes, **options)
+        (local.project / "x.py").write_text("print('x')\n")
+        self.assert_ok(local.run("re", "init"))
+        return local
+
+    def status(self, local):
+        return json.loads(local.run("re", "master", "status", "--json").out)
+
+    def directory(self, local):
+        return local.directory / "run" / "re"
+
+    def logins(self, remote):
+        return remote.log().count("Accepted publickey")
+
+    def test_one_login_serves_many_commands(self):
+        for transport in ("ssh2", "openssh"):
+            with self.subTest(transport):
+                remote = self.remote()
+                local = self.project(remote, transport=transport)
+                for _ in range(3):
+                    self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+                self.assert_ok(local.run("re", "push", "x.py", "data/"))
+                self.assertEqual(self.logins(remote), 1)
+                [connection] = self.status(local)["connections"]
+                self.assertEqual((connection["transport"], connection["channels"]), (transport, 0))
+                self.assert_ok(local.run("re", "master", "stop"))
+                wait_for(lambda: self.status(local)["pid"] is None, "the master's end")
+                self.assert_ok(local.run("re", "sync", "true"))
+                self.assertEqual(self.logins(remote), 2)
+
+    def test_persist_0_does_without(self):
+        remote = self.remote()
+        local = self.local(remote)
+        configuration = local.home / ".config/re/re.conf"
+        configuration.write_text("[general]\npersist = 0\n\n" + configuration.read_text())
+        self.assert_ok(local.run("re", "probe"))
+        self.assertIsNone(self.status(local)["pid"])
+
+    def test_a_killed_master_is_replaced_and_a_job_goes_on(self):
+        local = self.project(self.remote())
+        running = local.spawn("re", "sync", "echo one; sleep 3; echo two", stdout=-1, stderr=-1, stdin=-3, bufsize=0)
+        self.assertEqual(running.stdout.readline(), b"one\n")
+        following = local.spawn("re", "log", "--follow", stdout=-1, stderr=-1, stdin=-3, bufsize=0)
+        self.assertEqual(following.stdout.readline(), b"one\n")
+        pid = self.status(local)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        _, err = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 255, err)
+        self.assertIn(b"goes on", err)
+        out, err = following.communicate(timeout=60)
+        self.assertEqual((following.returncode, out), (0, b"two\n"), err)
+        self.assertNotEqual(self.status(local)["pid"], pid)
+
+    def test_a_frozen_master_is_passed_by(self):
+        local = self.project(self.remote())
+        pid = self.status(local)["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def test_many_at_once_start_one_master(self):
+        remote = self.remote()
+        local = self.local(remote)
+        running = [local.spawn("re", "probe", "--json", stdout=-1, stderr=-1, stdin=-3) for _ in range(30)]
+        for process in running:
+            out, err = process.communicate(timeout=120)
+            self.assertEqual((process.returncode, json.loads(out)[0]["status"]), (0, "active"), err)
+        self.assertLess(self.logins(remote), 30)  # who waits too long for the start goes on directly
+        pid = self.status(local)["pid"]
+        ours = subprocess.run(["pgrep", "-f", f"__master {self.directory(local)} "], capture_output=True, text=True).stdout
+        self.assertEqual([int(line) for line in ours.split()], [pid])
+
+    def test_more_channels_than_the_server_allows_take_a_connection_of_their_own(self):
+        remote = self.remote("MaxSessions 2")
+        local = self.project(remote)
+        running = [local.spawn("re", "sync", "echo ready; read line; echo $line", stdin=-1, stdout=-1, stderr=-1, bufsize=0)
+                   for _ in range(4)]
+        for process in running:
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+        for process in running:
+            out, err = process.communicate(b"done\n", timeout=60)
+            self.assertEqual((process.returncode, out), (0, b"done\n"), err)
+
+    def test_it_ends_when_its_directory_goes_and_is_not_used_in_one_that_others_can_write(self):
+        local = self.project(self.remote())
+        pid = self.status(local)["pid"]
+        self.directory(local).chmod(0o777)
+        self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+        self.assertIsNone(self.status(local)["pid"])
+        self.directory(local).chmod(0o700)
+        (self.directory(local) / "master.sock").unlink()
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the master's end")
+        self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+
+    def test_another_user_is_let_go(self):
+        testbed.need(os.geteuid() == 0, "root, to become another user")
+        local = self.project(self.remote())
+        path = self.directory(local) / "master.sock"
+        for entry in (path, *path.parents):
+            if entry == local.directory.parent:
+                break
+            entry.chmod(0o777 if entry == path else 0o755)
+        script = ("import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+                  "s.sendall(b'\\0\\0\\0\\1\\1')\nprint(s.recv(100))\n")
+        ran = subprocess.run([sys.executable, "-c", script, str(path)], user=65534, capture_output=True, text=True, timeout=20)
+        self.assertIn(ran.stdout.strip() or ran.stderr.splitlines()[-1],
+                      ("b''", "ConnectionResetError: [Errno 104] Connection reset by peer"))
+
+    def test_nonsense_on_its_socket_harms_nobody(self):
+        local = self.project(self.remote())
+        pid = self.status(local)["pid"]
+        for data in (b"\0\0\0\0", b"\xff" * 100, b"\0\0\0\2\2x", b"\0\0\0\1\3", os.urandom(5000)):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(self.directory(local) / "master.sock"))
+                client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+                client.settimeout(20)
+                try:
+                    while client.recv(1000):
+                        pass
+                except ConnectionResetError:
+                    pass
+        self.assertEqual(self.status(local)["pid"], pid)
+        self.assert_ok(local.run("re", "sync", "true"))
+
+
+if __name__ == "__main__":
+    testbed.main()
