@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <exception>
@@ -480,39 +479,6 @@ TEST_F(OpensshConnectionTest, names_that_ssh_could_take_for_something_else_are_r
   m_target.host = "127.0.0.1";
   m_target.user = "-x";
   EXPECT_EQ(failure().kind(), ErrorKind::config);
-}
-
-bool has_option(const std::vector<std::string>& arguments, std::string_view text) {
-  return std::find(arguments.begin(), arguments.end(), text) != arguments.end();
-}
-
-TEST(OpensshArgumentsTest, the_target_goes_before_the_configuration_and_names_come_last) {
-  Target target;
-  target.host = "gpu1";
-  target.user = "pat";
-  target.port = 2222;
-  target.identity_files = {"/k"};
-  target.ssh_config = "/c";
-  target.connect_timeout = std::chrono::milliseconds(1200);
-  EffectiveConfig config;
-  const auto arguments = master_arguments(target, config, "/s", true);
-  EXPECT_EQ(join(std::vector<std::string>(arguments.end() - 8, arguments.end()), " "),
-            "-l pat -p 2222 -i /k -- gpu1");
-  EXPECT_TRUE(has_option(arguments, "ConnectTimeout=2"));
-  EXPECT_TRUE(has_option(arguments, "ServerAliveInterval=15"));
-  EXPECT_TRUE(has_option(arguments, "StrictHostKeyChecking=ask"));
-}
-
-TEST(OpensshArgumentsTest, what_the_user_configured_stays) {
-  Target target;
-  target.host = "gpu1";
-  EffectiveConfig config;
-  config.server_alive_interval = std::chrono::seconds(7);
-  config.strict_host_key_checking = "yes";
-  const auto arguments = master_arguments(target, config, "/s", false);
-  EXPECT_FALSE(has_option(arguments, "ServerAliveInterval=15"));
-  EXPECT_TRUE(has_option(arguments, "StrictHostKeyChecking=yes"));
-  for (const auto& argument : arguments) EXPECT_FALSE(argument.starts_with("KexAlgorithms")) << argument;
 }
 
 }  // namespace
