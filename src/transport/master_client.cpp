@@ -172,6 +172,7 @@ struct Wiring {
 
   [[nodiscard]] std::vector<int> to_send() const {
     std::vector<int> numbers;
+    numbers.reserve(theirs.size());
     for (const auto& fd : theirs) numbers.push_back(fd.get());
     return numbers;
   }

@@ -34,7 +34,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using asio::local::stream_protocol;
 using master::frame;
-using master::Frame;
 using master::Type;
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;

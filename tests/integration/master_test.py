@@ -118,11 +118,12 @@ class Master(testbed.TestCase):
             if entry == local.directory.parent:
                 break
             entry.chmod(0o777 if entry == path else 0o755)
+        # It may hang up before, while or after the request is written: in no case does an answer come.
         script = ("import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
-                  "s.sendall(b'\\0\\0\\0\\1\\1')\nprint(s.recv(100))\n")
+                  "try:\n    s.sendall(b'\\0\\0\\0\\1\\1')\n    print(s.recv(100))\n"
+                  "except (BrokenPipeError, ConnectionResetError):\n    print(b'')\n")
         ran = subprocess.run([sys.executable, "-c", script, str(path)], user=65534, capture_output=True, text=True, timeout=20)
-        self.assertIn(ran.stdout.strip() or ran.stderr.splitlines()[-1],
-                      ("b''", "ConnectionResetError: [Errno 104] Connection reset by peer"))
+        self.assertEqual((ran.stdout, ran.stderr), ("b''\n", ""))
 
     def test_nonsense_on_its_socket_harms_nobody(self):
         local = self.project(self.remote())
