@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <set>
+#include <tuple>
 
 #include "re/base/encoding.hpp"
 #include "re/jobs/snapshot.hpp"
@@ -15,6 +16,8 @@ namespace {
 // Making a snapshot copies a whole project on the host; a directory or a marker is quick.
 constexpr std::chrono::minutes k_snapshot_deadline{30};
 constexpr std::chrono::minutes k_prepare_deadline{1};
+// Of names and contents that travel with a launch. More is better sent by rsync, which sends differences.
+constexpr std::size_t k_largest_patch = std::size_t{128} << 10U;
 
 std::vector<std::string> paths_of(const LocalState& state) {
   std::vector<std::string> paths;
@@ -57,6 +60,74 @@ void write_list(const std::filesystem::path& file, const std::set<std::string>& 
   sys::write_file_atomic(file, text);
 }
 
+void add_to_list(const std::filesystem::path& file, const std::vector<std::string>& paths) {
+  auto listed = read_list(file);
+  const std::size_t before = listed.size();
+  listed.insert(paths.begin(), paths.end());
+  if (listed.size() != before) write_list(file, listed);
+}
+
+// What a place had last, in a file: the name of the snapshot, a newline, its manifest.
+struct LastSnapshot {
+  std::string name;
+  std::string manifest;
+};
+
+LastSnapshot read_last_snapshot(const std::filesystem::path& file) {
+  std::string text = sys::read_file_if_exists(file).value_or("");
+  const std::size_t end = text.find('\n');
+  if (end == std::string::npos) return {};
+  return {text.substr(0, end), text.substr(end + 1)};
+}
+
+const project::FileEntry* find_file(const LocalState& state, const std::string& path) {
+  const auto& files = state.files.files;
+  const auto found =
+      std::lower_bound(files.begin(), files.end(), path,
+                       [](const auto& file, const auto& wanted) { return file.path < wanted; });
+  return found != files.end() && found->path == path ? &*found : nullptr;
+}
+
+// Gives the file the content that the manifest names, at most `limit` bytes; false when it is no such text,
+// or another by now.
+bool fill(jobs::PatchedFile& patched, const project::FileEntry& file, const std::filesystem::path& root,
+          std::size_t limit) {
+  if (file.size > limit || file.mtime_ns < 0) return false;
+  patched.content = sys::read_file(root / file.path, limit);
+  patched.permissions = file.mode;
+  patched.mtime_ns = file.mtime_ns;
+  return patched.content.find('\0') == std::string::npos &&
+         project::sha256_hex(patched.content) == patched.entry.sha256;
+}
+
+// All that the plan leaves open; false when it cannot travel.
+bool fill(jobs::SnapshotPatch& patch, const LocalState& state, const std::filesystem::path& root) {
+  std::size_t left = k_largest_patch;
+  const auto take = [&left](std::size_t size) {
+    const bool has_room = size <= left;
+    left -= std::min(left, size);
+    return has_room;
+  };
+  for (auto& file : patch.files) {
+    const auto* const local = find_file(state, file.entry.path);
+    if (local == nullptr || !fill(file, *local, root, left)) return false;
+    if (!take(file.content.size() + file.entry.path.size())) return false;
+  }
+  for (const auto& path : patch.unlinked) {
+    if (!take(path.size())) return false;
+  }
+  for (auto& directory : patch.directories) {
+    const auto status = std::filesystem::status(root / directory.path);
+    directory.permissions = static_cast<unsigned>(status.permissions()) & 07777U;
+    if (!std::filesystem::is_directory(status)) return false;
+  }
+  // Files of one mode get it in one call.
+  std::sort(patch.files.begin(), patch.files.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.permissions, a.entry.path) < std::tie(b.permissions, b.entry.path);
+  });
+  return true;
+}
+
 }  // namespace
 
 LocalState ProjectFiles::read(Trust trust) {
@@ -77,10 +148,8 @@ Async<remote::TransferReport> ProjectFiles::bring(remote::Host& host, const Loca
   if (options.preview == remote::Preview::no) {
     jobs::ProjectPlace marked{place.directory, m_project.id, place.shared};
     co_await jobs::prepare_project(host, std::move(marked), k_prepare_deadline);
-    auto sent =
-        read_list(sent_list(place));  // before the transfer: what it may leave there is never forgotten
-    for (const auto& file : state.files.files) sent.insert(file.path);
-    write_list(sent_list(place), sent);
+    // Before the transfer: what it may leave there is never forgotten.
+    add_to_list(sent_list(place), paths_of(state));
   }
   m_progress.step("syncing " + m_project.name + " to " + host.name());
   remote::SyncRequest request;
@@ -116,6 +185,40 @@ Async<void> ProjectFiles::bring_snapshot(remote::Host& host, LocalState& state, 
               "try again when nothing writes to them");
 }
 
+std::optional<jobs::SnapshotPatch> ProjectFiles::make_patch(const LocalState& state,
+                                                            const RemoteProject& place) const {
+  const LastSnapshot last = read_last_snapshot(last_snapshot(place));
+  if (last.name.empty() || last.name == state.snapshot) return std::nullopt;
+  const std::string manifest = jobs::render_manifest(entries_of(state));
+  auto patch = jobs::plan_patch(last.manifest, manifest);
+  if (!patch) return std::nullopt;
+  patch->base = last.name;
+  patch->project_id = m_project.id;
+  patch->project_directory = place.directory;
+  patch->manifest_sha256 = project::sha256_hex(manifest);
+  try {
+    if (!fill(*patch, state, m_project.root)) return std::nullopt;
+  } catch (const Error&) {  // a file that has gone meanwhile: who reads the project again will say it
+    return std::nullopt;
+  }
+  std::vector<std::string> paths;
+  for (const auto& file : patch->files) paths.push_back(file.entry.path);
+  add_to_list(sent_list(place), paths);
+  return patch;
+}
+
+// Only speed is lost when this cannot be written.
+void ProjectFiles::remember(const LocalState& state, const RemoteProject& place) const {
+  const auto file = last_snapshot(place);
+  try {
+    if (read_last_snapshot(file).name == state.snapshot) return;
+    std::filesystem::create_directories(file.parent_path());
+    sys::write_file_atomic(file, state.snapshot + "\n" + jobs::render_manifest(entries_of(state)));
+  } catch (const Error&) {
+  } catch (const std::filesystem::filesystem_error&) {
+  }
+}
+
 std::vector<std::string> ProjectFiles::gone(const LocalState& state, const RemoteProject& place) const {
   const auto sent = read_list(sent_list(place));
   const auto now = paths_of(state);
@@ -141,6 +244,10 @@ Async<void> ProjectFiles::remove(remote::Host& host, std::vector<std::string> pa
 
 std::filesystem::path ProjectFiles::sent_list(const RemoteProject& place) const {
   return m_memory.state / "sent" / m_project.id / to_hex(place.place);
+}
+
+std::filesystem::path ProjectFiles::last_snapshot(const RemoteProject& place) const {
+  return m_memory.state / "snapshots" / m_project.id / to_hex(place.place);
 }
 
 }  // namespace re::engine

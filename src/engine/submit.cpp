@@ -46,6 +46,7 @@ struct Submitter::Attempt {
   SubmitRequest request;
   ProjectFiles& files;
   LocalState state = {};
+  std::optional<jobs::SnapshotPatch> patch = {};
   Submitted submitted;
   enum class Sent { no, perhaps } sent = Sent::no;
 
@@ -61,7 +62,7 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
   request.spec.project_path = request.remote.directory;
   request.spec.shared = request.remote.shared;
   model::JobSpec unsent = request.spec;
-  Attempt attempt{std::move(request), files, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
   auto& spec = attempt.request.spec;
   if (attempt.request.source == Source::last_snapshot) {
     const jobs::RegistryFilter filter{jobs::RegistryFilter::Which::all, spec.project_id,
@@ -75,7 +76,10 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
     }
   } else {
     attempt.state = files.read(attempt.request.trust);
-    if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
+    if (attempt.has_own_tree()) {
+      spec.snapshot = attempt.state.snapshot;
+      attempt.patch = files.make_patch(attempt.state, attempt.request.remote);
+    }
   }
   spec.index = m_registry.add_intent(spec, attempt.request.place.key);
   std::exception_ptr failure;
@@ -96,6 +100,10 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
     std::rethrow_exception(failure);
   }
   record(attempt);
+  const bool has_snapshot = attempt.submitted.report.answer != jobs::Launch::need_snapshot;
+  if (has_snapshot && attempt.has_own_tree() && attempt.request.source == Source::current) {
+    files.remember(attempt.state, attempt.request.remote);
+  }
   attempt.submitted.spec = spec;
   co_return std::move(attempt.submitted);
 }
@@ -142,14 +150,15 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   }
   jobs::JobHost host(*attempt.submitted.host);
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
+    const jobs::SnapshotPatch* const patch = attempt.patch ? &*attempt.patch : nullptr;
     m_progress.step("starting on " + request.place.label);
     sys::failpoint("submit.launch");
     attempt.sent = Attempt::Sent::perhaps;
     if (request.spec.streams == model::Streams::split) {
-      attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline);
+      attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline, patch);
       attempt.submitted.report = attempt.submitted.streams->launched();
     } else {
-      attempt.submitted.report = co_await host.launch(request.spec, request.deadline);
+      attempt.submitted.report = co_await host.launch(request.spec, request.deadline, patch);
     }
     const auto answer = attempt.submitted.report.answer;
     if (answer == jobs::Launch::conflict) {
@@ -162,6 +171,7 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
     if (answer == jobs::Launch::need_snapshot) {
       attempt.sent = Attempt::Sent::no;
       if (attempt.submitted.streams) co_await attempt.submitted.streams->close();  // its channel is needed
+      attempt.patch.reset();
       co_await answer_missing_snapshot(attempt);
     } else if (answer != jobs::Launch::committed || is_settled) {
       co_return;

@@ -1,6 +1,8 @@
 #include "jobs/calls.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "jobs/script_text.hpp"
@@ -46,17 +48,20 @@ std::string_view input_of(model::Streams streams) {
   return streams == model::Streams::split ? "fifo" : "null";
 }
 
-std::string bundle(std::string_view first, std::string_view second = {}) {
-  const std::array<std::string_view, 3> files = {scripts::common, first, second};
+std::string bundle(std::string_view first, std::string_view second = {}, std::string_view third = {}) {
+  const std::array<std::string_view, 4> files = {scripts::common, first, second, third};
   return script_text(files);
 }
 
 }  // namespace
 
-OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function) {
+OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
+                      const SnapshotPatch* patch) {
   require_valid(spec);
-  OwnedCall call{bundle(scripts::launch, scripts::stream), std::move(function), {}};
   const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
+  const bool has_patch = needs_snapshot && patch != nullptr;
+  const std::string_view more = has_patch ? scripts::patch : std::string_view();
+  OwnedCall call{bundle(scripts::launch, scripts::stream, more), std::move(function), {}};
   call.arguments = {spec.id.text(),
                     sys::random_hex(k_token_bytes),
                     shell,
@@ -68,6 +73,10 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
                     needs_snapshot ? spec.snapshot : std::string(),
                     std::string(input_of(spec.streams)),
                     supervisor_text()};
+  if (has_patch) {
+    auto arguments = patch_arguments(*patch);
+    std::move(arguments.begin(), arguments.end(), std::back_inserter(call.arguments));
+  }
   return call;
 }
 

@@ -5,6 +5,7 @@
 
 #include "re/base/result.hpp"
 #include "re/jobs/job_host.hpp"
+#include "re/jobs/patch.hpp"
 
 namespace re::jobs {
 
@@ -22,7 +23,11 @@ struct OwnedCall {
 inline constexpr std::size_t k_token_argument = 1;
 /// One attempt to submit; every attempt has a token of its own. \param function re_launch or
 /// re_launch_attached
-OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function);
+/// \param patch what to make the snapshot from when the host lacks it, or nullptr
+OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
+                      const SnapshotPatch* patch = nullptr);
+/// A patch as re_patch_snapshot (patch.sh) takes it, behind the snapshot's name.
+std::vector<std::string> patch_arguments(const SnapshotPatch& patch);
 /// A new attempt to start what was committed.
 OwnedCall resume_call(const JobId& id, const std::string& shell);
 /// A call of stream.sh: re_attach, re_read_log, re_tail_log.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "jobs/manifest_text.hpp"
 #include "jobs/scripts.hpp"
 #include "re/base/strings.hpp"
 
@@ -35,11 +36,6 @@ bool is_link(const SnapshotEntry& entry) {
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte < 0x20 || byte == 0x7f;
-}
-
-// Such a name cannot stand in a list of lines, or sha256sum would escape it.
-bool is_odd(std::string_view path) {
-  return std::any_of(path.begin(), path.end(), [](char c) { return is_control(c) || c == '\\'; });
 }
 
 std::string encode(std::string_view text) {
@@ -104,7 +100,7 @@ std::string render(const std::vector<const SnapshotEntry*>& entries) {
   for (const auto* entry : entries) {
     if (is_link(*entry)) {
       extras += "l " + encode(entry->link_target) + "\t" + encode(entry->path) + "\n";
-    } else if (is_odd(entry->path)) {
+    } else if (!is_listed(*entry)) {
       extras += "f " + entry->sha256 + (entry->mode == Mode::executable ? " x " : " - ") +
                 encode(entry->path) + "\n";
     } else {
@@ -122,7 +118,7 @@ std::vector<std::string> extra_arguments(const std::vector<const SnapshotEntry*>
   for (const auto* entry : entries) {
     if (is_link(*entry)) {
       arguments.insert(arguments.end(), {"link", entry->link_target, entry->path});
-    } else if (is_odd(entry->path)) {
+    } else if (!is_listed(*entry)) {
       const std::string mode = entry->mode == Mode::executable ? "x" : "-";
       arguments.insert(arguments.end(), {"file", entry->sha256, mode, entry->path});
     } else {

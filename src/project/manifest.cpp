@@ -50,11 +50,15 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> m_context;
 };
 
+}  // namespace
+
 std::string sha256_hex(std::string_view data) {
   Sha256 hash;
   hash.add(data);
   return hash.hex();
 }
+
+namespace {
 
 std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;

@@ -85,6 +85,33 @@ class Workflow(testbed.TestCase):
         self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 show.py")).out, "new\n")
         self.assertEqual(self.assert_ok(local.run("re", "log", "1", "--follow")).out, "old\n")
 
+    def test_a_few_edited_files_travel_with_the_launch(self):
+        local = self.project(self.remote())
+        self.assert_ok(local.run("re", "sync", "python3 train.py"))
+        broken = local.directory / "broken"
+        broken.mkdir()
+        (broken / "rsync").write_text("#!/bin/sh\necho no rsync here >&2\nexit 1\n")
+        (broken / "rsync").chmod(0o755)
+        without_rsync = {"PATH": f"{broken}:{local.environment['PATH']}"}
+        write(local, "helper.py", "import new.part\n\ndef loss(step):\n    return new.part.value\n")
+        write(local, "new/part.py", "value = 'it\\'s new'\n")
+        write(local, "new/__init__.py", "")
+        started = local.run("re", "async", "python3 train.py", env=without_rsync)
+        self.assertRegex(self.assert_ok(started).out, r"^job 2 ")
+        log = self.assert_ok(local.run("re", "log", "2", "--follow", "--exit-code"))
+        self.assertEqual(log.out, "loss it's new\n" * 3)
+        done = self.assert_ok(local.run("re", "sync", "--live", "cat new/part.py"))
+        self.assertEqual(done.out, "value = 'it\\'s new'\n")
+        (local.project / "new/part.py").unlink()
+        write(local, "helper.py", "def loss(step):\n    return 0\n")
+        done = self.assert_ok(local.run("re", "sync", "ls new; python3 train.py", env=without_rsync))
+        self.assertEqual(done.out, "__init__.py\n" + "loss 0\n" * 3)
+        self.assertIn("delete new/part.py", self.assert_ok(local.run("re", "rsync", "--delete", "--dry-run")).out)
+        # What does not travel in a message needs rsync.
+        write(local, "big.py", "value = 0\n" * 100000)
+        self.assertNotEqual(local.run("re", "sync", "true", env=without_rsync).code, 0)
+        self.assert_ok(local.run("re", "sync", "python3 big.py"))
+
     def test_parallel_jobs_have_outputs_of_their_own_and_share_data(self):
         local = self.project(self.remote())
         for number in (1, 2):

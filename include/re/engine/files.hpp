@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "re/base/progress.hpp"
+#include "re/jobs/patch.hpp"
 #include "re/project/file_set.hpp"
 #include "re/project/manifest.hpp"
 #include "re/project/root.hpp"
@@ -36,7 +38,8 @@ struct RemoteProject {
 /// Where this machine keeps what it remembers of projects.
 struct ProjectMemory {
   std::filesystem::path cache;  ///< hashes; may be deleted at any time
-  std::filesystem::path state;  ///< which files were sent where
+  std::filesystem::path
+      state;  ///< which files were sent where; and the last snapshot at each place, which may go
 };
 
 struct BringOptions {
@@ -65,6 +68,12 @@ class ProjectFiles {
   /// change without end.
   Async<void> bring_snapshot(remote::Host& host, LocalState& state, const RemoteProject& place);
 
+  /// What leads from the last snapshot that we know of at the place to that of `state`, when that is a matter
+  /// of a few small text files: it goes with the launch. Its files count as sent. Throws Error (io).
+  std::optional<jobs::SnapshotPatch> make_patch(const LocalState& state, const RemoteProject& place) const;
+  /// The place has the snapshot of `state`: the next patch begins with it.
+  void remember(const LocalState& state, const RemoteProject& place) const;
+
   /// Files that were sent to the place and have left the project since.
   [[nodiscard]] std::vector<std::string> gone(const LocalState& state, const RemoteProject& place) const;
   /// Deletes these on the host, by name, and forgets them.
@@ -72,6 +81,7 @@ class ProjectFiles {
 
  private:
   [[nodiscard]] std::filesystem::path sent_list(const RemoteProject& place) const;
+  [[nodiscard]] std::filesystem::path last_snapshot(const RemoteProject& place) const;
 
   project::Project m_project;
   ProjectMemory m_memory;

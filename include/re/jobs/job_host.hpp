@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "re/base/error.hpp"
+#include "re/jobs/patch.hpp"
 #include "re/model/job.hpp"
 #include "re/remote/host.hpp"
 
@@ -135,9 +136,13 @@ class JobHost {
   /// The job runs as `/bin/sh -c <command>` with /dev/null as input, in the environment of a non-login ssh
   /// command and spec.environment over it, RE_JOB_ID, RE_JOB_INDEX, RE_JOB_NAME, RE_PROJECT, and
   /// PYTHONUNBUFFERED=1 unless that is set.
-  Async<LaunchReport> launch(model::JobSpec spec, std::chrono::milliseconds deadline);
+  /// \param patch outlives the call; what the host makes the snapshot from when it lacks it. Where that is
+  /// not possible the answer is need_snapshot, as without a patch
+  Async<LaunchReport> launch(model::JobSpec spec, std::chrono::milliseconds deadline,
+                             const SnapshotPatch* patch = nullptr);
   /// The same with the job's streams (Streams::split) in one request. `deadline` is for the start.
-  Async<std::unique_ptr<Attachment>> launch_attached(model::JobSpec spec, std::chrono::milliseconds deadline);
+  Async<std::unique_ptr<Attachment>> launch_attached(model::JobSpec spec, std::chrono::milliseconds deadline,
+                                                     const SnapshotPatch* patch = nullptr);
   /// Starts a job in state committed: its submission was accepted, and whoever submitted it vanished before
   /// the start. At most one start, as with launch(). A job on a terminal stays as it is: it begins with its
   /// terminal. Throws Error as launch() does, and not_found.

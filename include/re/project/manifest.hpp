@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "re/project/file_set.hpp"
@@ -47,6 +48,9 @@ std::string serialize(const Manifest& manifest);
 /// For `sha256sum -c` in the snapshot's directory: "<sha256>  ./<path>\n" for each regular file; a path with
 /// a backslash or newline is escaped and its line begins with a backslash, as coreutils' sha256sum does.
 std::string checksum_list(const Manifest& manifest);
+
+/// 64 hexadecimal digits.
+std::string sha256_hex(std::string_view data);
 
 /// The first 40 hexadecimal digits of the sha256 of serialize().
 std::string snapshot_name(const Manifest& manifest);

@@ -2,18 +2,20 @@
 # Submission: idempotent. Killed anywhere it leaves nothing that runs, or a committed job.
 # shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
-# re_launch ID TOKEN SHELL SPEC CMD ENV PLAN DIFF SNAPSHOT INPUT SUPERVISOR
+# re_launch ID TOKEN SHELL SPEC CMD ENV PLAN DIFF SNAPSHOT INPUT SUPERVISOR [PATCH...]
 #   TOKEN is new at every attempt; SNAPSHOT is empty where none is needed; INPUT is "fifo", "null" or
-#   "terminal"; SUPERVISOR is the text of supervisor.sh and what it needs.
+#   "terminal"; SUPERVISOR is the text of supervisor.sh and what it needs; PATCH is what re_patch_snapshot (patch.sh)
+#   takes behind the snapshot's name, to make the snapshot when it is missing.
 # The trailer: STARTED <pid>, EXITED <code>, COMMITTED, LOST, CONFLICT, NEEDSNAPSHOT, NOTOOL <name>,
 # FAILED <what>.
 re_launch() {
   re_id=$1 re_token=$2 re_shell=$3 re_spec=$4 re_cmd=$5 re_env=$6 re_plan=$7 re_diff=$8 re_snapshot=$9
   shift 9
   re_input=$1 re_supervisor=$2
+  shift 2
   re_ready || return 1
   re_job=$HOME/.re/jobs/$re_id
-  if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
+  if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! re_get_snapshot "$@"; then
     re_trailer=NEEDSNAPSHOT
     return 1
   fi
@@ -26,6 +28,12 @@ re_launch() {
   re_start_supervisor
   exec 8<&-
   re_report
+}
+
+# re_get_snapshot PATCH...: whether the snapshot is there now.
+re_get_snapshot() {
+  [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ] && return
+  [ $# -gt 0 ] && re_patch_snapshot "$re_snapshot" "$@"
 }
 
 # re_resume ID TOKEN SHELL SUPERVISOR: starts a job that was committed and whose start never came. A terminal's job

@@ -312,11 +312,27 @@ std::string rendered(const OwnedCall& call) {
   return remote::render_script(call.call(), "00112233445566778899aabbccddeeff");
 }
 
+OwnedCall patched_launch() {
+  const std::string sum(64, 'a');
+  const SnapshotEntry entry{"dir/a.py", sum, SnapshotEntry::Mode::executable, ""};
+  SnapshotPatch patch = plan_patch(render_manifest({}), render_manifest({entry})).value();
+  patch.base = "s0";
+  patch.project_id = "project-1";
+  patch.project_directory = "project";
+  patch.manifest_sha256 = sum;
+  patch.files.at(0).content = "print('hello')\n";
+  auto spec = live_job("touch ran");
+  spec.work_tree = model::WorkTree::own;
+  spec.snapshot = "s1";
+  return launch_call(spec, "/bin/sh", "re_launch", &patch);
+}
+
 std::vector<std::string> all_scripts() {
   const auto spec = live_job("touch ran");
   ListFilter filter;
   return {rendered(launch_call(split_job("touch ran"), "/bin/sh", "re_launch_attached")),
           rendered(launch_call(spec, "/bin/sh", "re_launch")),
+          rendered(patched_launch()),
           rendered(stream_call("re_attach", {spec.id.text(), "0", "0"})),
           rendered(list_call(filter)),
           rendered(resume_call(spec.id, "/bin/sh")),
