@@ -151,6 +151,7 @@ class Proxy {
   void refresh(std::uint64_t id, Side side);
   void adopt(std::uint64_t id, Side side, Fd fd);
   void accept_all(int listener);
+  bool reach_target(const Fd& from, const Fd& fd) const;
   void connect_far(std::uint64_t id);
   void finish_connect(std::uint64_t id);
   void read_from(std::uint64_t id, Side side);
@@ -248,9 +249,21 @@ void Proxy::accept_all(int listener) {
   }
 }
 
+// The kernel chooses the port at the connect, when it knows the target: an address has more of them so.
+bool Proxy::reach_target(const Fd& from, const Fd& fd) const {
+  sockaddr_in source{};
+  socklen_t length = sizeof source;
+  constexpr int k_on = 1;
+  getsockname(from.get(), reinterpret_cast<sockaddr*>(&source), &length);
+  source.sin_port = 0;
+  setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &k_on, sizeof k_on);
+  return bind(fd.get(), generic(source), sizeof source) == 0 &&
+         (connect(fd.get(), generic(m_target), sizeof m_target) == 0 || errno == EINPROGRESS);
+}
+
 void Proxy::connect_far(std::uint64_t id) {
   Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0 || (connect(fd.get(), generic(m_target), sizeof m_target) != 0 && errno != EINPROGRESS)) {
+  if (fd.get() < 0 || !reach_target(m_connections.at(id).ends[near].fd, fd)) {
     m_connections.erase(id);
     return;
   }

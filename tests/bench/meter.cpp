@@ -10,10 +10,11 @@
 // processes that descend from COMMAND of their proportional share (PSS) of memory, looked at every SAMPLE_MS;
 // 0 where SAMPLE_MS is 0, as looking costs time.
 //
-// Being small it forks fast, and getrusage(2), which counts the memory of the forking process in, tells of
-// the command.
+// The command ends with the meter. Being small it forks fast, and getrusage(2), which counts the memory of
+// the forking process in, tells of the command.
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,7 @@ long share_of_tree(pid_t root) {
 }
 
 [[noreturn]] void become(const std::vector<std::string>& fields) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // what runs ends with the meter
   const int input = open("/dev/null", O_RDONLY);
   const int output = open(fields[2].c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const int errors = open(fields[3].c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);

@@ -178,11 +178,16 @@ class Bed:
     # Many hosts
 
     def fleet(self, count):
-        """COUNT addresses that lead to the sshd without delay. Gives the addresses and the configuration for re."""
+        """COUNT addresses that lead to the sshd without delay. Each is a host with a home of its own, as what a program
+        locks or writes there is its alone on real ones. Gives the addresses, the port and the configuration for re."""
         addresses = [f"127.0.{1 + index // 250}.{1 + index % 250}" for index in range(count)]
         line = self._keep(self.line(0, addresses))
         sections, known = [], []
+        account = self.remote.account
+        self.remote.write(account, ".bashrc", 'address=${SSH_CONNECTION%% *}\n'
+                          '[ ! -d "$HOME/$address" ] || export HOME="$HOME/$address"\n')
         for number, address in enumerate(addresses, 1):
+            self.remote.write(account, f"{address}/.profile", "")
             known.append(f"[{address}]:{line.port} {self.remote.host_key()}\n")
             sections.append(f"[instance {number}]\nname = fleet{number}\nusername = {self.remote.account}\n"
                             f"host = {address}\nport = {line.port}\nidentity_file = {self.key}\n\n")

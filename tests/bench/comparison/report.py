@@ -19,8 +19,8 @@ def _row(row):
     if row.problem:
         line = f"  {row.label:<36}  {row.problem}"
         return line if len(line) <= WIDTH else line[:WIDTH - 1] + "…"
-    helper = seconds(row.helper) if row.helper else "-"
-    return f"  {row.label:<36}{seconds(row.wall):>10}{seconds(row.cpu):>10}{helper:>10}{memory(row.memory):>10}"
+    cpu, helper = (seconds(value) if value else "-" for value in (row.cpu, row.helper))
+    return f"  {row.label:<36}{seconds(row.wall):>10}{cpu:>10}{helper:>10}{memory(row.memory):>10}"
 
 
 def _number(value):
