@@ -11,7 +11,9 @@ namespace {
 constexpr Option k_instance = {"-i,--instance", "INSTANCE", "where: index, name, user@host[:port] or local",
                                "instance"};
 constexpr Option k_instances = {"-i,--instance", "INSTANCE",
-                                "where: index, name, user@host[:port], local or all", "instances"};
+                                "where: index, name, user@host[:port], local, all or a tag; several with "
+                                "commas, or each with an option of its own",
+                                "instances", Repeats::yes};
 constexpr Option k_instance_index = {"--instance-idx", "N",
                                      "where, by index (recompute.py's spelling of -i N)", "instance-index"};
 constexpr Option k_remote_home = {"--remote-home", "DIR",
@@ -61,10 +63,10 @@ constexpr std::array k_rsync_options = {
     k_remote_home, k_force_list,
     k_dry_run,     Option{"--delete", "", "also delete there what is no longer here, after a preview"},
     k_yes};
-constexpr std::array k_async = {k_instance, k_instance_index, k_remote_home, k_name, k_force_list, k_rsync,
-                                k_no_rsync, k_live,           k_continue,    k_env,  k_deadline};
+constexpr std::array k_async = {k_instances, k_instance_index, k_remote_home, k_name, k_force_list, k_rsync,
+                                k_no_rsync,  k_live,           k_continue,    k_env,  k_deadline};
 constexpr std::array k_sync = {
-    k_instance,
+    k_instances,
     k_instance_index,
     k_remote_home,
     k_name,
@@ -92,10 +94,9 @@ constexpr std::array k_list = {
     Option{"-a,--all", "", "ended jobs too"},
     Option{"--all-projects", "", "the jobs of all projects"},
     Option{"--force", "", "accepted for recompute.py's sake: the list is always fresh"}};
-constexpr std::array k_kill = {k_instances, k_instance_index, k_index, k_yes,
-                               Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
-constexpr std::array k_purge = {k_instances, k_instance_index, k_yes,
-                                Option{"--grace", "TIME", "time between TERM and KILL [5s]"}};
+constexpr Option k_grace = {"--grace", "TIME", "time between TERM and KILL [5s]"};
+constexpr std::array k_kill = {k_instances, k_instance_index, k_index, k_yes, k_deadline, k_grace};
+constexpr std::array k_purge = {k_instances, k_instance_index, k_yes, k_deadline, k_grace};
 constexpr std::array k_push = {k_instance, k_instance_index, k_remote_home, k_dry_run};
 constexpr std::array k_pull = {
     k_instance, k_instance_index, k_remote_home, k_dry_run,
@@ -169,7 +170,9 @@ constexpr std::array k_commands = {
             "edits never reach it, and "
             "parallel jobs never overwrite each other's outputs. It outlives the connection and this "
             "machine. One quoted "
-            "argument is a command for the remote sh; several arguments arrive as they are.",
+            "argument is a command for the remote sh; several arguments arrive as they are. With -i all, a "
+            "tag or a list each instance gets a job of its own, and a line (or, with --json, an entry of an "
+            "array); it ends with 0 if all were started.",
             k_async,
             Arguments::command,
             {},
@@ -181,7 +184,9 @@ constexpr std::array k_commands = {
             "As async, with stdin, stdout, stderr and signals passed through; ends with the command's exit "
             "code (128+N for "
             "signal N), 255 when the connection failed. If the connection breaks the job goes on, and re log "
-            "--follow picks it up.",
+            "--follow picks it up. With -i all, a tag or a list it runs on each instance at the same time: "
+            "every line comes with its instance's name before it, stdin goes to nobody, signals go to all, "
+            "and the highest exit code counts.",
             k_sync,
             Arguments::command,
             {},
@@ -202,7 +207,8 @@ constexpr std::array k_commands = {
             run_list},
     Command{"kill", "Jobs", "End jobs and everything they started", "[JOB...]",
             "JOB is an index, a name or an id; 0 means all. Without one the live jobs are listed and the "
-            "index is asked for.",
+            "index is asked for. With -i only jobs on these instances are ended, and a name means the newest "
+            "job of that name on each.",
             k_kill, Arguments::many, "live-job", run_kill},
     Command{"purge",
             "Jobs",
@@ -217,7 +223,8 @@ constexpr std::array k_commands = {
             "Machines",
             "Show what the machines have free",
             "",
-            "Asks every configured instance at once (or those of -i).",
+            "Asks every configured instance at once (or those of -i). A machine that does not answer within "
+            "the deadline is a row like the others.",
             k_probe,
             Arguments::none,
             {},

@@ -1,6 +1,7 @@
 #include "cli/complete.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "cli/parse.hpp"
 #include "re/ui/text.hpp"
@@ -134,13 +135,20 @@ class Completer {
     return instance.name.empty() ? instance.destination : instance.name + ", " + instance.destination;
   }
 
-  void add_instances(bool with_all) {
+  void add_instances(bool with_several) {
+    std::map<std::string, std::string> tags;  // with those that have them
     for (const auto& instance : m_source.instances(m_before.parsed)) {
       if (!instance.name.empty()) add(instance.name, instance.destination);
       if (!instance.index.empty()) add(instance.index, label(instance));
+      for (const auto& tag : instance.tags) {
+        const std::string& shown = instance.name.empty() ? instance.destination : instance.name;
+        tags[tag] += (tags[tag].empty() ? "" : ", ") + shown;
+      }
     }
     add("local", "this machine");
-    if (with_all) add("all", "every configured instance");
+    if (!with_several) return;
+    add("all", "every configured instance");
+    for (const auto& [tag, instances] : tags) add(tag, instances);
   }
 
   void add_jobs(std::string_view completer) {

@@ -41,6 +41,7 @@ class CompletionSource {
     std::string index;  ///< empty: none
     std::string name;   ///< empty: none
     std::string destination;
+    std::vector<std::string> tags = {};
   };
   /// The configured ones. No network.
   virtual std::vector<Instance> instances(const Parsed& parsed) = 0;

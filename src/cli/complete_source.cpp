@@ -50,7 +50,7 @@ class LiveSource final : public CompletionSource {
     Context context(parsed);
     for (const auto& known : context.settings().instances) {
       instances.push_back({known.index ? std::to_string(*known.index) : std::string(), known.name.value,
-                           destination_of(known)});
+                           destination_of(known), known.tags.value});
     }
     return instances;
   }

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
+#include <map>
 
 #include "cli/exit_code.hpp"
 #include "cli/prompter.hpp"
@@ -48,6 +49,7 @@ ui::Stream standard_stream(int fd) {
   };
   stream.sink = sys::is_terminal(fd) ? ui::Sink::terminal : ui::Sink::other;
   stream.columns = [fd] { return std::size_t{sys::window_size(fd).value_or(sys::WindowSize{}).columns}; };
+  stream.rows = [fd] { return std::size_t{sys::window_size(fd).value_or(sys::WindowSize{}).rows}; };
   return stream;
 }
 
@@ -139,7 +141,7 @@ Context::Context(const Parsed& parsed)
   } else {
     m_parts->progress = std::make_unique<QuietProgress>();
   }
-  m_parts->prompter = std::make_unique<TerminalPrompter>(*m_parts->progress);
+  m_parts->prompter = std::make_unique<TerminalPrompter>(*m_parts->progress, m_parts->console);
 }
 
 Context::~Context() = default;
@@ -216,23 +218,41 @@ engine::Place Context::to_place(const config::InstanceSettings& instance, const 
   return place;
 }
 
-std::vector<engine::Place> Context::places(const Parsed& parsed) {
-  auto selector = parsed.text("instance");
-  const auto index = parsed.text("instance-idx");
-  if (selector && index)
-    throw Error(ErrorKind::usage, "-i and --instance-idx say the same thing", "give one of them");
-  if (index) selector = index;
+std::vector<engine::Place> Context::places_named(const std::vector<std::string>& names,
+                                                 const Parsed& parsed) {
+  const std::string selector = join(names, ",");
   const std::optional<std::string_view> view =
-      selector ? std::optional<std::string_view>(*selector) : std::nullopt;
+      names.empty() ? std::nullopt : std::optional<std::string_view>(selector);
   std::vector<engine::Place> places;
   for (const auto& instance : config::resolve(settings(), view)) places.push_back(to_place(instance, parsed));
   return places;
 }
 
+namespace {
+
+std::vector<std::string> instance_names(const Parsed& parsed) {
+  auto names = parsed.all("instance");
+  const auto index = parsed.text("instance-idx");
+  if (!index) return names;
+  if (names.empty()) return {*index};
+  throw Error(ErrorKind::usage, "-i and --instance-idx say the same thing", "give one of them");
+}
+
+}  // namespace
+
+std::vector<engine::Place> Context::places(const Parsed& parsed) {
+  return places_named(instance_names(parsed), parsed);
+}
+
 engine::Place Context::place(const Parsed& parsed) {
-  auto places = this->places(parsed);
+  auto names = instance_names(parsed);
+  if (names.size() > 1) names = {names.back()};  // as with every option that can be given once
+  auto places = places_named(names, parsed);
   if (places.size() == 1) return std::move(places.front());
-  throw Error(ErrorKind::usage, "this command works on one instance, not on all", "name one with -i");
+  throw Error(ErrorKind::usage,
+              "this command works on one instance, and -i " + names.front() + " names " +
+                  std::to_string(places.size()),
+              "name one of them");
 }
 
 std::vector<engine::Place> Context::all_places(const Parsed& parsed) {
@@ -243,11 +263,22 @@ std::vector<engine::Place> Context::all_places(const Parsed& parsed) {
 }
 
 engine::Place Context::place_of(const std::string& key, const Parsed& parsed) {
-  for (const auto& place : all_places(parsed)) {
-    if (place.key == key) return place;
+  return std::move(places_of({key}, parsed).front());
+}
+
+std::vector<engine::Place> Context::places_of(const std::vector<std::string>& keys, const Parsed& parsed) {
+  std::map<std::string, engine::Place> known;
+  for (auto& place : all_places(parsed)) {
+    std::string key = place.key;
+    known.try_emplace(std::move(key), std::move(place));
   }
-  for (const auto& instance : config::resolve(settings(), key)) return to_place(instance, parsed);
-  throw Error(ErrorKind::not_found, "no instance " + key);
+  std::vector<engine::Place> places;
+  for (const auto& key : keys) {
+    const auto found = known.find(key);
+    places.push_back(found != known.end() ? found->second
+                                          : to_place(config::resolve(settings(), key).front(), parsed));
+  }
+  return places;
 }
 
 std::chrono::milliseconds Context::deadline(const Parsed& parsed) {

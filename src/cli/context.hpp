@@ -49,14 +49,17 @@ class Context {
   jobs::Registry& registry();
   engine::Fleet& fleet();
 
-  /// The places that -i / --instance-idx name (one, or several for "all"); without them the default instance.
+  /// The places that -i (given once or several times) or --instance-idx name: one, or several for "all", a
+  /// tag or a list; without them the default instance.
   std::vector<engine::Place> places(const Parsed& parsed);
-  /// Exactly one. Throws Error (usage) for "all".
+  /// Exactly one, by the last -i. Throws Error (usage) where that names several.
   engine::Place place(const Parsed& parsed);
   /// Every configured instance, and `local` when there is none.
   std::vector<engine::Place> all_places(const Parsed& parsed);
   /// The place with this registry key: a configured instance, else the destination itself.
   engine::Place place_of(const std::string& key, const Parsed& parsed);
+  /// The same for each of them.
+  std::vector<engine::Place> places_of(const std::vector<std::string>& keys, const Parsed& parsed);
   std::chrono::milliseconds deadline(const Parsed& parsed);
 
   /// Runs a command's coroutine to its end. SIGINT, SIGTERM and SIGHUP cancel it (it then ends with Error
@@ -66,6 +69,7 @@ class Context {
  private:
   struct Parts;
   engine::Place to_place(const config::InstanceSettings& instance, const Parsed& parsed);
+  std::vector<engine::Place> places_named(const std::vector<std::string>& names, const Parsed& parsed);
 
   OutputMode m_mode = OutputMode::human;
   ui::Colour m_colour = ui::Colour::off;

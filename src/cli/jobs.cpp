@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
+#include <set>
 
+#include "cli/exit_code.hpp"
+#include "cli/live.hpp"
 #include "re/base/units.hpp"
 #include "re/ui/table.hpp"
 #include "re/ui/text.hpp"
@@ -25,12 +28,34 @@ std::vector<engine::Place> job_places(Context& context, const Parsed& parsed) {
   return places;
 }
 
-engine::JobTable ask_hosts(Context& context, const Parsed& parsed, std::optional<std::string> project) {
+namespace {
+
+// The jobs of those that have answered, and who has not.
+LiveText live_text(const JobView& view, const engine::ListingNews& news, std::size_t places) {
+  auto table = news.table();
+  std::set<std::string_view> failed;
+  for (const auto& problem : table.problems) failed.insert(problem.place_label);
+  const std::string summary = answered_of(news.settled, std::min(failed.size(), news.settled), places);
+  return {view(std::move(table)), summary};
+}
+
+}  // namespace
+
+engine::JobTable ask_hosts(Context& context, const Parsed& parsed, std::optional<std::string> project,
+                           const JobView& view) {
   engine::JobTable table;
-  engine::ListRequest request{job_places(context, parsed), std::move(project), context.deadline(parsed)};
+  engine::ListRequest request{job_places(context, parsed), std::move(project), context.deadline(parsed), {}};
+  const std::size_t places = request.places.size();
   context.run([&]() -> Async<int> {
-    context.progress().step("asking " + std::to_string(request.places.size()) +
-                            (request.places.size() == 1 ? " host" : " hosts"));
+    context.progress().step("asking " + std::to_string(places) + (places == 1 ? " host" : " hosts"));
+    std::optional<Live> live;
+    std::optional<engine::ListingNews> news;
+    request.watch = [&](const engine::ListingNews& latest) {
+      if (!view || places == 1) return;
+      news = latest;
+      if (!live) live.emplace(context, [&] { return live_text(view, *news, places); });
+      live->changed();
+    };
     table = co_await engine::list_jobs(context.fleet(), context.registry(), context.clock(), request);
     co_return 0;
   });
@@ -45,7 +70,7 @@ jobs::RegistryRecord find_job(Context& context, const Parsed& parsed, const std:
     if (error.kind() != ErrorKind::not_found) throw;
   }
   report_problems(context,
-                  ask_hosts(context, parsed, project_id(context)));  // it may come from another machine
+                  ask_hosts(context, parsed, project_id(context)).problems);  // it may be another machine's
   return context.registry().find(project, selector, jobs::SameName::newest);
 }
 
@@ -112,9 +137,16 @@ std::string render_jobs(Context& context, const engine::JobTable& table, AllRow 
   return rows.render(format);
 }
 
-void report_problems(Context& context, const engine::JobTable& table) {
-  for (const auto& problem : table.problems)
+void report_problems(Context& context, const std::vector<engine::HostProblem>& problems) {
+  for (const auto& problem : problems)
     context.console().err("re: " + ui::sanitise_line(problem.error.what()) + "\n");
+}
+
+int worst_exit_code(const std::vector<engine::HostProblem>& problems) {
+  int worst = 0;
+  for (const auto& problem : problems)
+    worst = std::max(worst, static_cast<int>(exit_code_for(problem.error.kind())));
+  return worst;
 }
 
 }  // namespace re::cli

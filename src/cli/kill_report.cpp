@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@ constexpr std::chrono::seconds k_margin{30};  // beside the grace, for the reque
 struct Outcomes {
   std::map<JobId, jobs::KillReport> reports;
   std::vector<engine::HostProblem> problems;
+  std::map<std::string, std::string> unanswered;  // why, by the place's key
 };
 
 std::chrono::milliseconds read_grace(const Parsed& parsed) {
@@ -26,26 +28,35 @@ std::chrono::milliseconds read_grace(const Parsed& parsed) {
   throw Error(ErrorKind::usage, "--grace takes a time such as 5s or 1min, not \"" + *text + "\"");
 }
 
+// Each host has the grace, and --deadline beside it.
+std::chrono::milliseconds read_margin(Context& context, const Parsed& parsed) {
+  return parsed.has("deadline") ? context.deadline(parsed) : std::chrono::milliseconds(k_margin);
+}
+
 Async<Outcomes> kill_on_hosts(Context& context, const Parsed& parsed,
                               const std::vector<jobs::RegistryRecord>& jobs) {
   std::map<std::string, std::vector<JobId>> ids;
   for (const auto& job : jobs) ids[job.instance].push_back(job.id);
-  std::vector<engine::Place> places;
-  places.reserve(ids.size());
-  for (const auto& [key, jobs_there] : ids) places.push_back(context.place_of(key, parsed));
+  std::vector<std::string> keys;
+  keys.reserve(ids.size());
+  for (const auto& [key, jobs_there] : ids) keys.push_back(key);
+  const auto places = context.places_of(keys, parsed);
   Outcomes outcomes;
   jobs::KillOptions options;
   options.grace = read_grace(parsed);
-  const auto deadline = options.grace + k_margin;
-  std::function<Async<void>(std::size_t, remote::Host&)> work = [&](std::size_t i,
-                                                                    remote::Host& host) -> Async<void> {
-    auto reports = co_await jobs::kill_jobs(host, ids[places[i].key], options, deadline);
+  const auto margin = read_margin(context, parsed);
+  engine::OnEach each;
+  each.deadline = options.grace + margin;
+  each.work = [&](std::size_t i, remote::Host& host) -> Async<void> {
+    auto reports = co_await jobs::kill_jobs(host, ids[places[i].key], options, options.grace + margin);
     for (auto& report : reports) outcomes.reports.insert_or_assign(report.id, report);
   };
   context.progress().step("ending " + std::to_string(jobs.size()) + (jobs.size() == 1 ? " job" : " jobs"));
-  const auto errors = co_await engine::on_each(context.fleet(), places, deadline + k_margin, std::move(work));
+  const auto failures = co_await engine::on_each(context.fleet(), places, std::move(each));
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (errors[i]) outcomes.problems.push_back({places[i].label, *errors[i]});
+    if (!failures[i]) continue;
+    outcomes.problems.push_back({places[i].label, *failures[i]});
+    outcomes.unanswered[places[i].key] = failures[i]->what();
   }
   co_return outcomes;
 }
@@ -92,6 +103,15 @@ bool is_success(const jobs::KillReport& report) {
          report.outcome == jobs::KillReport::Outcome::not_running;
 }
 
+// Its host could not be asked, or did not answer in time.
+nlohmann::json to_json(const jobs::RegistryRecord& job, const std::string& reason) {
+  return {{"index", job.index},
+          {"id", job.id.text()},
+          {"outcome", "unanswered"},
+          {"reason", reason},
+          {"survivors", nlohmann::json::array()}};
+}
+
 nlohmann::json to_json(const jobs::RegistryRecord& job, const jobs::KillReport& report) {
   nlohmann::json json = {{"index", job.index},
                          {"id", job.id.text()},
@@ -124,7 +144,10 @@ int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jo
   int code = 0;
   for (const auto& job : jobs) {
     const auto report = outcomes.reports.find(job.id);
-    if (report == outcomes.reports.end()) continue;
+    if (report == outcomes.reports.end()) {
+      json.push_back(to_json(job, outcomes.unanswered[job.instance]));
+      continue;
+    }
     if (!is_success(report->second)) code = 1;
     if (context.is_json()) {
       json.push_back(to_json(job, report->second));
@@ -133,8 +156,8 @@ int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jo
     }
   }
   if (context.is_json()) context.console().out(to_text(json));
-  if (!outcomes.problems.empty()) throw Error(outcomes.problems.front().error);
-  return code;
+  report_problems(context, outcomes.problems);
+  return std::max(code, worst_exit_code(outcomes.problems));
 }
 
 }  // namespace re::cli

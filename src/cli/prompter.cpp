@@ -21,14 +21,17 @@ std::string harmless(std::string_view prompt) {
 }  // namespace
 
 sys::Secret TerminalPrompter::secret(std::string_view prompt) {
+  m_console.clear_status();
   return sys::ask_secret(harmless(prompt));
 }
 
 std::string TerminalPrompter::visible(std::string_view prompt) {
+  m_console.clear_status();
   return sys::ask_line(harmless(prompt));
 }
 
 bool TerminalPrompter::confirm(std::string_view question) {
+  m_console.clear_status();
   if (!sys::open_terminal()) return false;
   std::string prompt = harmless(question) + " (yes/no)? ";
   for (;;) {

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "re/transport/target.hpp"
+#include "re/ui/console.hpp"
 
 namespace re::cli {
 
 class TerminalPrompter final : public transport::Prompter {
  public:
-  /// \param console where a server's banner goes
-  explicit TerminalPrompter(Progress& progress) : m_progress(progress) {}
+  /// Both outlive this. A server's banner goes to `progress`; what `console` shows for the moment makes room
+  /// for a question.
+  TerminalPrompter(Progress& progress, ui::Console& console) : m_progress(progress), m_console(console) {}
   sys::Secret secret(std::string_view prompt) override;
   std::string visible(std::string_view prompt) override;
   bool confirm(std::string_view question) override;
@@ -16,6 +18,7 @@ class TerminalPrompter final : public transport::Prompter {
 
  private:
   Progress& m_progress;
+  ui::Console& m_console;
 };
 
 }  // namespace re::cli

@@ -1,5 +1,8 @@
 #include "cli/submit.hpp"
 
+#include <boost/asio/awaitable.hpp>
+#include <exception>
+
 #include "cli/jobs.hpp"
 #include "re/base/shell.hpp"
 #include "re/project/git_state.hpp"
@@ -42,33 +45,93 @@ void add_git_state(model::JobSpec& spec, const project::Project& project) {
   spec.git_diff = git->diff;
 }
 
+// The job whose files this one starts from.
+JobId continued_job(Context& context, const Parsed& parsed, const std::string& selector,
+                    const engine::Place& place) {
+  if (parsed.has("live")) throw Error(ErrorKind::usage, "--live and --continue exclude each other");
+  const auto record = find_job(context, parsed, selector);
+  if (record.instance == place.key) return record.id;
+  throw Error(ErrorKind::usage, "job " + selector + " ran on " + record.instance + ", not on " + place.label,
+              "add -i " + record.instance);
+}
+
 }  // namespace
 
-engine::SubmitRequest submit_request(Context& context, const Parsed& parsed, model::Streams streams) {
-  model::JobSpec spec{.id = sys::make_job_id(context.clock())};
+engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) const {
+  engine::SubmitRequest request{places[i], remotes[i], spec};
+  request.spec.id = sys::make_job_id(clock);
+  request.source = source;
+  request.trust = trust;
+  if (deadline) request.deadline = *deadline;
+  return request;
+}
+
+Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams) {
+  Submission submission{.spec = {.id = sys::make_job_id(context.clock())}};
+  auto& spec = submission.spec;
   spec.command = command_text(parsed);
-  const auto project = project_with_id(context);
-  const auto place = context.place(parsed);
+  submission.project = project_with_id(context);
+  submission.places = context.places(parsed);
+  for (const auto& place : submission.places)
+    submission.remotes.push_back(remote_project(context, place, submission.project));
   spec.name = parsed.text("name").value_or("runner");
   spec.streams = streams;
   spec.environment = variables(parsed);
   spec.submitted_from = sys::user_name() + "@" + sys::host_name();
   if (parsed.has("live")) spec.work_tree = model::WorkTree::live;
   if (const auto job = parsed.text("continue")) {
-    if (parsed.has("live")) throw Error(ErrorKind::usage, "--live and --continue exclude each other");
-    const auto record = find_job(context, parsed, *job);
-    if (record.instance != place.key) {
-      throw Error(ErrorKind::usage, "job " + *job + " ran on " + record.instance + ", not on " + place.label,
-                  "add -i " + record.instance);
-    }
-    spec.continues = record.id;
+    if (submission.places.size() > 1)
+      throw Error(ErrorKind::usage, "--continue starts from files that lie on one instance",
+                  "name it with -i");
+    spec.continues = continued_job(context, parsed, *job, submission.places.front());
   }
-  add_git_state(spec, project);
-  engine::SubmitRequest request{place, remote_project(context, place, project), std::move(spec)};
-  if (parsed.has("no-rsync")) request.source = engine::Source::last_snapshot;
-  request.trust = trust(parsed);
-  if (parsed.has("deadline")) request.deadline = context.deadline(parsed);
-  return request;
+  add_git_state(spec, submission.project);
+  if (parsed.has("no-rsync")) submission.source = engine::Source::last_snapshot;
+  submission.trust = trust(parsed);
+  if (parsed.has("deadline")) submission.deadline = context.deadline(parsed);
+  return submission;
+}
+
+void FanProgress::note(std::string_view text) {
+  if (m_notes.emplace(text).second) m_progress.note(text);
+}
+
+bool FanProgress::count(Outcome outcome) {
+  ++(outcome == Outcome::started ? m_started : m_failed);
+  show();
+  return m_started + m_failed == m_places;
+}
+
+void FanProgress::show() {
+  const std::string failures = m_failed > 0 ? ", " + std::to_string(m_failed) + " failed" : std::string();
+  m_progress.step("starting on " + std::to_string(m_places) + " hosts: " + std::to_string(m_started) +
+                  " started" + failures);
+}
+
+FanSubmission::FanSubmission(Context& from, const Parsed& parsed, Submission what)
+    : context(from),
+      submission(std::move(what)),
+      progress(context.progress(), submission.places.size()),
+      files(submission.project, {context.paths().cache, context.paths().state}, progress),
+      submitter(context.fleet(), context.registry(), progress),
+      fan(context.fleet(), submitter, files, context.deadline(parsed)) {
+  context.fleet().make_room(submission.places.size());
+}
+
+Async<engine::Submitted> FanSubmission::submit(std::size_t i) {
+  std::function<engine::SubmitRequest()> make = [this, i] { return submission.request(context.clock(), i); };
+  engine::Place place = submission.places[i];
+  std::optional<engine::Submitted> submitted;
+  std::exception_ptr failure;
+  try {
+    submitted = co_await fan.submit(std::move(place), std::move(make));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const bool is_last = progress.count(failure ? FanProgress::Outcome::failed : FanProgress::Outcome::started);
+  if (is_last) context.console().clear_status();
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*submitted);
 }
 
 }  // namespace re::cli

@@ -94,8 +94,15 @@ int run_terminal_job(Context& context, const Parsed& parsed) {
   if (!sys::is_terminal(STDIN_FILENO) || !sys::is_terminal(STDOUT_FILENO)) {
     throw Error(ErrorKind::usage, "-t needs a terminal here", "run it without -t");
   }
-  auto request = submit_request(context, parsed, model::Streams::terminal);
-  auto files = project_files(context, project_with_id(context));
+  const auto submission = read_submission(context, parsed, model::Streams::terminal);
+  if (submission.places.size() > 1) {
+    throw Error(ErrorKind::usage,
+                "-t gives one job a terminal, and -i names " + std::to_string(submission.places.size()) +
+                    " instances",
+                "name one of them, or drop -t");
+  }
+  auto request = submission.request(context.clock(), 0);
+  auto files = project_files(context, submission.project);
   return context.run(
       [&]() -> Async<int> { co_return co_await run_on_terminal(context, std::move(request), files); });
 }

@@ -83,6 +83,7 @@ std::string hint_for(const Settings& settings, std::string_view selector) {
   std::vector<std::string> names = {"all", "local"};
   for (const auto& instance : settings.instances) {
     if (instance.name.is_set()) names.push_back(instance.name.value);
+    names.insert(names.end(), instance.tags.value.begin(), instance.tags.value.end());
   }
   const std::string near = is_index(selector) ? std::string() : suggestion(selector, names);
   return near.empty() ? "add it with re sshadd, or write user@host" : near;
@@ -96,7 +97,7 @@ std::string hint_for(const Settings& settings, std::string_view selector) {
               hint_for(settings, selector));
 }
 
-InstanceSettings one(const Settings& settings, std::string_view selector) {
+std::optional<InstanceSettings> find_one(const Settings& settings, std::string_view selector) {
   if (selector == "local") return local_instance();
   if (selector.find('@') != std::string_view::npos)
     return at_destination(settings, parse_destination(selector));
@@ -106,8 +107,38 @@ InstanceSettings one(const Settings& settings, std::string_view selector) {
     if (by_index) return parse_number<std::size_t>(selector) == instance.index;
     return instance.name.is_set() && instance.name.value == selector;
   });
-  if (found == all.end()) refuse_unknown(settings, selector);
-  return *found;
+  return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+InstanceSettings one(const Settings& settings, std::string_view selector) {
+  auto found = find_one(settings, selector);
+  if (!found) refuse_unknown(settings, selector);
+  return *std::move(found);
+}
+
+std::vector<InstanceSettings> with_tag(const Settings& settings, std::string_view tag) {
+  std::vector<InstanceSettings> tagged;
+  for (const auto& instance : settings.instances) {
+    const auto& tags = instance.tags.value;
+    if (std::find(tags.begin(), tags.end(), tag) != tags.end()) tagged.push_back(instance);
+  }
+  return tagged;
+}
+
+// What one word between commas names.
+std::vector<InstanceSettings> chosen_by(const Settings& settings, std::string_view word) {
+  if (word == "all") {
+    return settings.instances.empty() ? std::vector{local_instance()} : settings.instances;
+  }
+  if (auto found = find_one(settings, word)) return {*std::move(found)};
+  auto tagged = with_tag(settings, word);
+  if (tagged.empty()) refuse_unknown(settings, word);
+  return tagged;
+}
+
+// Configured instances are told apart by their index; others by what they are called.
+bool is_same(const InstanceSettings& a, const InstanceSettings& b) {
+  return a.index == b.index && (a.index || a.label() == b.label());
 }
 
 InstanceSettings one_from(const Settings& settings, const Value<std::string>& selector) {
@@ -164,14 +195,14 @@ Destination parse_destination(std::string_view text) {
 
 std::vector<InstanceSettings> resolve(const Settings& settings, std::optional<std::string_view> selector) {
   std::vector<InstanceSettings> chosen;
-  if (!selector) {
-    chosen.push_back(default_instance(settings));
-  } else if (*selector != "all") {
-    chosen.push_back(one(settings, *selector));
-  } else if (settings.instances.empty()) {
-    chosen.push_back(local_instance());
-  } else {
-    chosen = settings.instances;
+  if (!selector) chosen.push_back(default_instance(settings));
+  const auto words = selector ? split(*selector, ',') : std::vector<std::string_view>();
+  for (const auto word : words) {
+    for (auto& instance : chosen_by(settings, trim(word))) {
+      const bool is_chosen = std::any_of(chosen.begin(), chosen.end(),
+                                         [&](const auto& other) { return is_same(instance, other); });
+      if (!is_chosen) chosen.push_back(std::move(instance));
+    }
   }
   for (auto& instance : chosen) instance = completed(settings, std::move(instance));
   return chosen;

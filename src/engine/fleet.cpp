@@ -2,73 +2,105 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <map>
+#include <set>
 
+#include "engine/turnstile.hpp"
 #include "re/sys/deadline.hpp"
+#include "re/sys/fd.hpp"
 
 namespace re::engine {
 
-namespace asio = boost::asio;
+namespace {
 
-Async<std::shared_ptr<remote::Host>> Fleet::host(const Place& place) {
-  const auto known = m_hosts.find(place.key);
-  if (known != m_hosts.end()) co_return known->second;
+constexpr std::size_t k_attempts_at_once = 64;
+// Of more places than these the connections are not kept. A connection costs up to 100 kB and, through the
+// master, five descriptors while it is in use.
+constexpr std::size_t k_kept_connections = 128;
+constexpr std::size_t k_descriptors_per_place = 8;
+constexpr std::size_t k_usual_descriptors = 1024;
+
+// What MaxStartups counts by; nothing for this machine.
+std::string address_of(const transport::Target& target) {
+  if (target.kind == transport::Kind::local) return {};
+  return target.host + ":" + std::to_string(target.port.value_or(0));
+}
+
+}  // namespace
+
+struct Fleet::Parts {
+  explicit Parts(const transport::ConnectContext& connect_context) : context(connect_context) {}
+  transport::ConnectContext context;
+  Turnstile turnstile{k_attempts_at_once};
+  std::map<std::string, std::shared_ptr<remote::Host>> hosts;
+  std::set<std::string> broken;  // keys of places whose last connection was forgotten
+};
+
+Fleet::Fleet(const transport::ConnectContext& context) : m_parts(std::make_unique<Parts>(context)) {}
+Fleet::~Fleet() = default;
+
+Async<std::shared_ptr<remote::Host>> Fleet::connect(const Place& place) {
+  const auto known = m_parts->hosts.find(place.key);
+  if (known != m_parts->hosts.end()) co_return known->second;
   std::unique_ptr<transport::Connection> connection;
   std::optional<Error> failure;
   try {
-    const auto reuse = m_broken.contains(place.key) ? transport::Reuse::none : transport::Reuse::allowed;
-    connection = co_await transport::connect(place.target, m_context, reuse);
+    const auto reuse =
+        m_parts->broken.contains(place.key) ? transport::Reuse::none : transport::Reuse::allowed;
+    connection = co_await transport::connect(place.target, m_parts->context, reuse);
   } catch (const Error& error) {
     failure = error;
   }
   if (failure) throw failure->within("cannot reach " + place.label);
   auto host = std::make_shared<remote::Host>(std::move(connection), place.label);
-  m_hosts[place.key] = host;
-  m_broken.erase(place.key);
+  m_parts->hosts[place.key] = host;
+  m_parts->broken.erase(place.key);
   co_return host;
 }
 
+Async<std::shared_ptr<remote::Host>> Fleet::host(const Place& place) {
+  const auto known = m_parts->hosts.find(place.key);
+  if (known != m_parts->hosts.end()) co_return known->second;
+  std::string address = address_of(place.target);
+  const auto turn = co_await m_parts->turnstile.enter(std::move(address));
+  co_return co_await connect(place);
+}
+
+Async<std::shared_ptr<remote::Host>> Fleet::host_within(const Place& place, std::chrono::milliseconds limit) {
+  std::string address = address_of(place.target);
+  const auto turn = co_await m_parts->turnstile.enter(std::move(address));
+  std::shared_ptr<remote::Host> host;
+  std::function<Async<void>()> attempt = [&]() -> Async<void> { host = co_await connect(place); };
+  co_await sys::with_deadline(limit, place.label, std::move(attempt));
+  co_return host;
+}
+
+void Fleet::make_room(std::size_t places) {
+  sys::make_room_for_descriptors(k_usual_descriptors + k_descriptors_per_place * places);
+}
+
 void Fleet::forget(const Place& place) {
-  m_hosts.erase(place.key);
-  m_broken.insert(place.key);
+  m_parts->hosts.erase(place.key);
+  m_parts->broken.insert(place.key);
+}
+
+Async<void> Fleet::leave(const Place& place) {
+  const auto known = m_parts->hosts.find(place.key);
+  if (known == m_parts->hosts.end()) co_return;
+  const auto host = known->second;
+  m_parts->hosts.erase(known);
+  co_await host->connection().close();
 }
 
 Async<void> Fleet::close() {
-  while (!m_hosts.empty()) {
-    const auto host = m_hosts.begin()->second;
-    m_hosts.erase(m_hosts.begin());
+  while (!m_parts->hosts.empty()) {
+    const auto host = m_parts->hosts.begin()->second;
+    m_parts->hosts.erase(m_parts->hosts.begin());
     co_await host->connection().close();
   }
 }
-
-namespace {
-
-Error to_error(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::exception& error) {
-    return {ErrorKind::io, error.what()};
-  }
-}
-
-// Counts the places that are still at work, and wakes the one who waits for them.
-struct Barrier {
-  Barrier(const asio::any_io_executor& executor, std::size_t count) : changed(executor), open(count) {
-    changed.expires_at(asio::steady_timer::time_point::max());
-  }
-  asio::steady_timer changed;
-  std::size_t open;
-  std::vector<std::optional<Error>> errors;
-};
-
-}  // namespace
 
 Async<bool> may_be_repeated(const Error& failure) {
   const bool is_lost = failure.kind() == ErrorKind::unreachable || failure.kind() == ErrorKind::timeout;
@@ -78,28 +110,30 @@ Async<bool> may_be_repeated(const Error& failure) {
   co_return is_worth_it;
 }
 
-Async<std::vector<std::optional<Error>>> on_each(
-    Fleet& fleet, const std::vector<Place>& places, std::chrono::milliseconds deadline,
-    std::function<Async<void>(std::size_t, remote::Host&)> work) {
-  const auto executor = co_await asio::this_coro::executor;
-  const auto barrier = std::make_shared<Barrier>(executor, places.size());
-  barrier->errors.resize(places.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    std::function<Async<void>()> task = [&fleet, &work, &place = places[i], i]() -> Async<void> {
-      const auto host = co_await fleet.host(place);
-      co_await work(i, *host);
+Async<Failures> on_each(Fleet& fleet, const std::vector<Place>& places, OnEach request) {
+  fleet.make_room(places.size());
+  const bool keeps = places.size() <= k_kept_connections;
+  Crowd::Work work = [&](std::size_t i) -> Async<void> {
+    const auto& place = places[i];
+    std::string address = address_of(place.target);
+    auto turn = co_await fleet.m_parts->turnstile.enter(std::move(address));
+    std::function<Async<void>()> visit = [&]() -> Async<void> {
+      const auto host = co_await fleet.connect(place);
+      turn.leave();
+      co_await request.work(i, *host);
     };
-    asio::co_spawn(executor, sys::with_deadline(deadline, places[i].label, std::move(task)),
-                   [barrier, i](const std::exception_ptr& failure) {
-                     if (failure) barrier->errors[i] = to_error(failure);
-                     if (--barrier->open == 0) barrier->changed.cancel();
-                   });
-  }
-  while (barrier->open > 0) {
-    boost::system::error_code ignored;
-    co_await barrier->changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-  co_return std::move(barrier->errors);
+    std::exception_ptr failure;
+    try {
+      co_await sys::with_deadline(request.deadline, place.label, std::move(visit));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    turn.leave();
+    if (!keeps) co_await fleet.leave(place);
+    if (failure) std::rethrow_exception(failure);
+  };
+  Crowd crowd(places.size());
+  co_return co_await crowd.run(std::move(work), std::move(request.settled));
 }
 
 }  // namespace re::engine

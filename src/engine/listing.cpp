@@ -71,41 +71,62 @@ void settle_vanished(jobs::Registry& registry, const Place& place, const jobs::L
   }
 }
 
+// What is known so far: the hosts' answers in the registry, the statuses that only they can tell, and what
+// failed.
+struct Survey {
+  std::vector<Place> places;
+  std::optional<std::string> project_id;
+  std::map<JobId, model::JobStatus> statuses = {};
+  std::vector<std::vector<Error>> problems = {};  // by place
+  std::size_t settled = 0;
+
+  void take(jobs::Registry& registry, const Place& place, jobs::Listing listing,
+            std::chrono::system_clock::time_point now) {
+    registry.take_over(listing.jobs, place.key);
+    settle_missing(registry, place, listing, now);
+    settle_vanished(registry, place, listing);
+    for (auto& status : listing.jobs) statuses.insert_or_assign(status.id, std::move(status));
+  }
+
+  [[nodiscard]] JobTable table(const jobs::Registry& registry) const {
+    JobTable table;
+    std::map<std::string_view, std::string_view> labels;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      labels[places[i].key] = places[i].label;
+      for (const auto& problem : problems[i]) table.problems.push_back({places[i].label, problem});
+    }
+    const RegistryFilter all{RegistryFilter::Which::all, project_id, std::nullopt};
+    for (auto& record : registry.list(all)) {
+      const auto label = labels.find(record.instance);
+      if (label == labels.end()) continue;
+      const auto status = statuses.find(record.id);
+      ListedJob job{std::move(record), std::nullopt, std::string(label->second)};
+      if (status != statuses.end()) job.status = status->second;
+      table.jobs.push_back(std::move(job));
+    }
+    return table;
+  }
+};
+
 }  // namespace
 
 Async<JobTable> list_jobs(Fleet& fleet, jobs::Registry& registry, const Clock& clock, ListRequest request) {
-  std::vector<jobs::Listing> listings(request.places.size());
-  std::function<Async<void>(std::size_t, remote::Host&)> ask = [&](std::size_t i,
-                                                                   remote::Host& host) -> Async<void> {
-    listings[i] = co_await list_and_resume(host, clock.now(), request.deadline);
+  Survey survey{std::move(request.places), std::move(request.project_id)};
+  survey.problems.resize(survey.places.size());
+  OnEach each;
+  each.deadline = request.deadline;
+  each.work = [&](std::size_t i, remote::Host& host) -> Async<void> {
+    jobs::Listing listing = co_await list_and_resume(host, clock.now(), request.deadline);
+    survey.problems[i] = std::move(listing.problems);
+    survey.take(registry, survey.places[i], std::move(listing), clock.now());
   };
-  const auto errors = co_await on_each(fleet, request.places, request.deadline, std::move(ask));
-  JobTable table;
-  std::map<JobId, model::JobStatus> statuses;
-  std::map<std::string, std::string> labels;
-  for (std::size_t i = 0; i < request.places.size(); ++i) {
-    const auto& place = request.places[i];
-    labels[place.key] = place.label;
-    if (errors[i]) {
-      table.problems.push_back({place.label, *errors[i]});
-      continue;
-    }
-    for (const auto& problem : listings[i].problems) table.problems.push_back({place.label, problem});
-    registry.take_over(listings[i].jobs, place.key);
-    settle_missing(registry, place, listings[i], clock.now());
-    settle_vanished(registry, place, listings[i]);
-    for (auto& status : listings[i].jobs) statuses.insert_or_assign(status.id, status);
-  }
-  const RegistryFilter all{RegistryFilter::Which::all, request.project_id, std::nullopt};
-  for (auto& record : registry.list(all)) {
-    const auto label = labels.find(record.instance);
-    if (label == labels.end()) continue;
-    const auto status = statuses.find(record.id);
-    ListedJob job{std::move(record), std::nullopt, label->second};
-    if (status != statuses.end()) job.status = std::move(status->second);
-    table.jobs.push_back(std::move(job));
-  }
-  co_return table;
+  each.settled = [&](std::size_t i, const std::optional<Error>& failure) {
+    if (failure) survey.problems[i] = {*failure};
+    ++survey.settled;
+    if (request.watch) request.watch({[&] { return survey.table(registry); }, survey.settled});
+  };
+  co_await on_each(fleet, survey.places, std::move(each));
+  co_return survey.table(registry);
 }
 
 }  // namespace re::engine

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -64,6 +66,13 @@ void set_nonblocking(int fd) {
 
 void set_inheritable(int fd) {
   if (::fcntl(fd, F_SETFD, 0) != 0) throw errno_error("set a descriptor's mode", errno);
+}
+
+void make_room_for_descriptors(std::size_t count) noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
+  limit.rlim_cur = std::min<rlim_t>(count, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // what is lacking then is told where a descriptor is asked for
 }
 
 }  // namespace re::sys

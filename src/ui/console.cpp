@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::string_view k_erase_line = "\r\x1b[K";
 constexpr std::string_view k_erase_rest = "\x1b[K";
+constexpr std::string_view k_erase_below = "\x1b[J";
+
+// To the beginning of the first of so many lines above the cursor's.
+std::string go_up(std::size_t rows) {
+  return rows == 0 ? std::string() : "\r\x1b[" + std::to_string(rows) + "A";
+}
 
 }  // namespace
 
@@ -38,12 +44,29 @@ void Console::err(std::string_view text) {
 }
 
 void Console::show_status(std::string_view text) {
-  if (m_error.sink != Sink::terminal || m_in_line) return;
+  if (m_error.sink != Sink::terminal || m_in_line || m_block_rows > 0) return;
   m_has_status = true;
   m_error.write("\r" + fit(text, status_columns()) + std::string(k_erase_rest));
 }
 
+// One write, so that no half-painted block is seen.
+void Console::show_block(std::string_view lines) {
+  if (m_out.sink != Sink::terminal || m_in_line) return;
+  if (m_has_status) clear_status();
+  std::string text = go_up(m_block_rows);
+  std::size_t rows = 0;
+  for (std::size_t at = 0; at < lines.size(); ++rows) {
+    const auto end = std::min(lines.find('\n', at), lines.size());
+    text.append(lines.substr(at, end - at)).append(k_erase_rest).append("\n");
+    at = end + 1;
+  }
+  if (rows < m_block_rows) text.append(k_erase_below);
+  m_block_rows = rows;
+  m_out.write(text);
+}
+
 void Console::clear_status() {
+  if (m_block_rows > 0) m_out.write(go_up(std::exchange(m_block_rows, 0)).append(k_erase_below));
   if (!std::exchange(m_has_status, false)) return;
   m_error.write(k_erase_line);
 }

@@ -93,7 +93,7 @@ class Completion(testbed.TestCase):
         local.home.mkdir()
         self.assertEqual(self.complete(local, "log", ""), [])
         self.assertEqual(self.complete(local, "pull", ""), [])
-        self.assertEqual(self.complete(local, "sync", "-i", ""), ["local"])
+        self.assertEqual(self.complete(local, "sync", "-i", ""), ["local", "all"])
         self.assertEqual(self.complete(local, "lis", env={"HOME": "/nonexistent"}), ["list"])
         self.assertEqual(list(local.home.iterdir()), [])
 

@@ -132,8 +132,10 @@ Destination parse_destination(std::string_view text);
 /// the project's remote_home and python win over both. Never empty.
 ///
 /// A selector is an index; a name; "user@host[:port]" (the configured instance with just these, else one of
-/// its own); "all" (every configured instance, else `local`); "local" (this machine). Without one: the
-/// project's instance, else that of [general], else (none set) the one with the lowest index, else `local`.
+/// its own); "all" (every configured instance, else `local`); "local" (this machine); a tag (every instance
+/// that has it, unless one of the former is meant); or several of these with commas between them, each
+/// instance once, in the order in which they are named. Without one: the project's instance, else that of
+/// [general], else (none set) the one with the lowest index, else `local`.
 /// Throws Error (not_found) with a suggestion and the names there are; (usage) for a malformed destination.
 std::vector<InstanceSettings> resolve(const Settings& settings,
                                       std::optional<std::string_view> selector = {});

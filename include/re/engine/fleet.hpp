@@ -3,14 +3,12 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "re/base/error.hpp"
+#include "re/engine/crowd.hpp"
 #include "re/remote/host.hpp"
 #include "re/transport/target.hpp"
 
@@ -25,33 +23,51 @@ struct Place {
       remote_home;  ///< where projects lie: relative to the home directory there, or absolute; ends in '/'
 };
 
+struct OnEach;
+
+/// Connects at most so many hosts at the same time, and one at a time to the same address: what a server
+/// would take for a flood (sshd's MaxStartups), and what our descriptors allow.
 class Fleet {
  public:
   /// What `context` refers to outlives this.
-  explicit Fleet(const transport::ConnectContext& context) : m_context(context) {}
+  explicit Fleet(const transport::ConnectContext& context);
+  ~Fleet();
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
 
   /// The connected host, from this fleet's earlier connection where it still lives. Throws as
   /// transport::connect does, within "cannot reach <label>".
   Async<std::shared_ptr<remote::Host>> host(const Place& place);
+  /// The same within `limit`, which begins when it is this place's turn to connect.
+  Async<std::shared_ptr<remote::Host>> host_within(const Place& place, std::chrono::milliseconds limit);
+  /// Sees to it that so many places may be connected at the same time, as far as descriptors go.
+  void make_room(std::size_t places);
   /// Drops a connection that was found broken: the next host() makes a new one.
   void forget(const Place& place);
+  /// Closes the connection to a place, if there is one. Never throws.
+  Async<void> leave(const Place& place);
   /// Closes every connection. Never throws.
   Async<void> close();
 
  private:
-  transport::ConnectContext m_context;
-  std::map<std::string, std::shared_ptr<remote::Host>> m_hosts;
-  std::set<std::string> m_broken;  ///< keys of places whose last connection was forgotten
+  friend Async<Failures> on_each(Fleet& fleet, const std::vector<Place>& places, OnEach request);
+  struct Parts;
+  Async<std::shared_ptr<remote::Host>> connect(const Place& place);
+
+  std::unique_ptr<Parts> m_parts;
 };
 
 /// Whether what failed may go well over a new connection, and nobody has asked the calling coroutine to stop.
 Async<bool> may_be_repeated(const Error& failure);
 
-/// Does `work` on every place at the same time, each within `deadline` (connecting included). The i-th entry
-/// of the result is the error of places[i], or nothing: one host's failure is a value beside the others'
-/// results.
-Async<std::vector<std::optional<Error>>> on_each(Fleet& fleet, const std::vector<Place>& places,
-                                                 std::chrono::milliseconds deadline,
-                                                 std::function<Async<void>(std::size_t, remote::Host&)> work);
+struct OnEach {
+  std::chrono::milliseconds deadline{0};  ///< for each place, from its turn to connect on
+  std::function<Async<void>(std::size_t, remote::Host&)> work;
+  Crowd::Settled settled = {};
+};
+
+/// Does the work on every place at the same time; what comes of places[i] is the i-th failure. Of a large
+/// fleet each connection is closed when its work is done, so that memory and descriptors suffice for any.
+Async<Failures> on_each(Fleet& fleet, const std::vector<Place>& places, OnEach request);
 
 }  // namespace re::engine

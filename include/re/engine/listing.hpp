@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,10 +31,17 @@ struct JobTable {
   std::vector<HostProblem> problems;
 };
 
+/// A listing under way, whenever a place has answered or failed.
+struct ListingNews {
+  std::function<JobTable()> table;  ///< as it stands when it is called; not after list_jobs() has returned
+  std::size_t settled = 0;          ///< how many places have answered or failed
+};
+
 struct ListRequest {
   std::vector<Place> places;
   std::optional<std::string> project_id;  ///< nothing: all projects
   std::chrono::milliseconds deadline{std::chrono::seconds(20)};
+  std::function<void(const ListingNews&)> watch = {};
 };
 
 /// Asks every place at the same time, takes what they say over into the registry, and settles jobs whose

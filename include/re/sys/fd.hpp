@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -49,5 +50,9 @@ void ignore_broken_pipes();
 void set_nonblocking(int fd);
 /// Lets the descriptor survive exec (clears FD_CLOEXEC).
 void set_inheritable(int fd);
+
+/// Lets the process have `count` descriptors open: raises its soft limit (RLIMIT_NOFILE) where that is lower,
+/// at most to the hard one. Children inherit it.
+void make_room_for_descriptors(std::size_t count) noexcept;
 
 }  // namespace re::sys

@@ -18,7 +18,7 @@ std::vector<jobs::RegistryRecord> live_jobs(const engine::JobTable& table) {
 
 engine::JobTable ask_for_live(Context& context, const Parsed& parsed) {
   auto table = ask_hosts(context, parsed, project_id(context));
-  report_problems(context, table);
+  report_problems(context, table.problems);
   std::erase_if(table.jobs, [](const auto& job) { return model::is_final(state_of(job)); });
   return table;
 }
@@ -37,6 +37,28 @@ std::vector<std::string> selectors_of(const Parsed& parsed) {
   auto selectors = parsed.arguments;
   if (const auto index = parsed.number("idx", 0, 1'000'000'000)) selectors.push_back(std::to_string(*index));
   return selectors;
+}
+
+// One job; with -i a name may mean one on each of these instances, and no job elsewhere is touched.
+std::vector<jobs::RegistryRecord> jobs_named(Context& context, const Parsed& parsed,
+                                             const std::string& selector) {
+  auto job = find_job(context, parsed, selector);
+  if (!parsed.has("instance") && !parsed.has("instance-idx")) return {std::move(job)};
+  const auto places = context.places(parsed);
+  std::vector<jobs::RegistryRecord> chosen;
+  for (const auto& place : places) {
+    std::optional<jobs::RegistryRecord> there;
+    const jobs::RegistryFilter filter{jobs::RegistryFilter::Which::all, project_id(context), place.key};
+    const auto known = context.registry().list(filter);
+    for (const auto& other : known) {
+      if (job.name == selector ? other.name == selector : other.id == job.id) there = other;
+    }
+    if (there) chosen.push_back(*std::move(there));
+  }
+  if (!chosen.empty()) return chosen;
+  throw Error(ErrorKind::not_found,
+              "job " + selector + " ran on " + job.instance + ", which -i does not name",
+              "drop -i, or name that instance");
 }
 
 }  // namespace
@@ -60,7 +82,7 @@ int run_kill(Context& context, const Parsed& parsed) {
       chosen = live_jobs(*table);
       break;
     }
-    chosen.push_back(find_job(context, parsed, selector));
+    for (auto& job : jobs_named(context, parsed, selector)) chosen.push_back(std::move(job));
   }
   return kill_and_report(context, parsed, chosen);
 }

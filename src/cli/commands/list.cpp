@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/all.hpp"
-#include "cli/exit_code.hpp"
 #include "cli/jobs.hpp"
 #include "cli/json.hpp"
 
@@ -55,10 +54,16 @@ nlohmann::json to_json(const engine::JobTable& table) {
 
 int run_list(Context& context, const Parsed& parsed) {
   auto project = parsed.has("all-projects") ? std::nullopt : project_id(context);
-  auto table = ask_hosts(context, parsed, std::move(project));
-  if (!parsed.has("all")) {
+  const auto leave_out_ended = [&](engine::JobTable& table) {
+    if (parsed.has("all")) return;
     std::erase_if(table.jobs, [&](const auto& job) { return model::is_final(state_of(job)); });
-  }
+  };
+  const JobView view = [&](engine::JobTable table) {
+    leave_out_ended(table);
+    return render_jobs(context, table, AllRow::no);
+  };
+  auto table = ask_hosts(context, parsed, std::move(project), view);
+  leave_out_ended(table);
   if (context.is_json()) {
     context.console().out(to_text(to_json(table)));
   } else if (table.jobs.empty() && context.mode() == OutputMode::human) {
@@ -68,8 +73,8 @@ int run_list(Context& context, const Parsed& parsed) {
     context.console().out(render_jobs(context, table, AllRow::no));
   }
   if (context.is_json() || table.problems.empty()) return 0;
-  report_problems(context, table);
-  return static_cast<int>(exit_code_for(table.problems.front().error.kind()));
+  report_problems(context, table.problems);
+  return worst_exit_code(table.problems);
 }
 
 }  // namespace re::cli

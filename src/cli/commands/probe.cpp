@@ -7,6 +7,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/files.hpp"
 #include "cli/json.hpp"
+#include "cli/live.hpp"
 #include "re/remote/probe.hpp"
 #include "re/ui/table.hpp"
 #include "re/ui/text.hpp"
@@ -18,6 +19,7 @@ namespace {
 using nlohmann::json;
 using remote::GpuReport;
 
+// One or the other, or neither as long as the host is being asked.
 struct Probed {
   engine::Place place;
   std::optional<remote::HostFacts> facts;
@@ -40,6 +42,7 @@ std::string status_of(const Probed& probed) {
     const bool is_well = state == GpuReport::State::ok || state == GpuReport::State::absent;
     return is_well ? "active" : "active, GPU " + std::string(remote::to_string(state));
   }
+  if (!probed.error) return "asking";
   switch (probed.error->kind()) {
     case ErrorKind::auth:
       return "auth failed";
@@ -55,6 +58,7 @@ std::string status_of(const Probed& probed) {
 
 ui::Style style_of(const std::string& status) {
   if (status == "active") return ui::Style::good;
+  if (status == "asking") return ui::Style::dim;
   return status.starts_with("active") ? ui::Style::warning : ui::Style::bad;
 }
 
@@ -183,6 +187,23 @@ json to_json(const Probed& host) {
   return entry;
 }
 
+std::string render(Context& context, const Parsed& parsed, const std::vector<Probed>& hosts) {
+  ui::TableFormat format;
+  format.colour = context.colour();
+  format.style = parsed.has("gpus") ? ui::TableStyle::plain : ui::TableStyle::seed;
+  if (context.console().out_sink() == ui::Sink::terminal) format.width = context.console().columns();
+  return (parsed.has("gpus") ? gpu_table(hosts) : machine_table(hosts)).render(format);
+}
+
+LiveText live_text(Context& context, const Parsed& parsed, const std::vector<Probed>& hosts) {
+  const auto count = [&](const auto& what) {
+    return static_cast<std::size_t>(std::count_if(hosts.begin(), hosts.end(), what));
+  };
+  const auto failed = count([](const Probed& host) { return host.error.has_value(); });
+  const auto answered = count([](const Probed& host) { return host.facts.has_value(); });
+  return {render(context, parsed, hosts), answered_of(answered + failed, failed, hosts.size())};
+}
+
 std::vector<Probed> probe_all(Context& context, const Parsed& parsed) {
   std::vector<engine::Place> places = parsed.has("instance") || parsed.has("instance-idx")
                                           ? context.places(parsed)
@@ -194,16 +215,22 @@ std::vector<Probed> probe_all(Context& context, const Parsed& parsed) {
   context.run([&]() -> Async<int> {
     context.progress().step("probing " + std::to_string(places.size()) +
                             (places.size() == 1 ? " machine" : " machines"));
-    std::function<Async<void>(std::size_t, remote::Host&)> work = [&](std::size_t i,
-                                                                      remote::Host& host) -> Async<void> {
+    std::optional<Live> live;
+    if (places.size() > 1) live.emplace(context, [&] { return live_text(context, parsed, hosts); });
+    engine::OnEach each;
+    each.deadline = deadline;
+    each.work = [&](std::size_t i, remote::Host& host) -> Async<void> {
       remote::ProbeRequest request;
       request.directory = context.project() ? remote_project(context, places[i], *context.project()).directory
                                             : places[i].remote_home;
       request.deadline = deadline;
       hosts[i].facts = co_await remote::probe(host, std::move(request));
     };
-    const auto errors = co_await engine::on_each(context.fleet(), places, deadline, std::move(work));
-    for (std::size_t i = 0; i < errors.size(); ++i) hosts[i].error = errors[i];
+    each.settled = [&](std::size_t i, const std::optional<Error>& failure) {
+      hosts[i].error = failure;
+      if (live) live->changed();
+    };
+    co_await engine::on_each(context.fleet(), places, std::move(each));
     co_return 0;
   });
   return hosts;
@@ -229,11 +256,7 @@ int run_probe(Context& context, const Parsed& parsed) {
     context.console().out(to_text(list));
     return 0;
   }
-  ui::TableFormat format;
-  format.colour = context.colour();
-  format.style = parsed.has("gpus") ? ui::TableStyle::plain : ui::TableStyle::seed;
-  if (context.console().out_sink() == ui::Sink::terminal) format.width = context.console().columns();
-  context.console().out((parsed.has("gpus") ? gpu_table(hosts) : machine_table(hosts)).render(format));
+  context.console().out(render(context, parsed, hosts));
   note_reasons(context, hosts);
   for (const auto& host : hosts) {
     if (host.error && hosts.size() == 1) return static_cast<int>(exit_code_for(host.error->kind()));

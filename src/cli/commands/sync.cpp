@@ -11,6 +11,7 @@
 #include "cli/input_pump.hpp"
 #include "cli/log_printer.hpp"
 #include "cli/submit.hpp"
+#include "cli/sync_with_many.hpp"
 #include "cli/terminal_job.hpp"
 
 namespace re::cli {
@@ -99,8 +100,10 @@ class Session {
 
 int run_sync(Context& context, const Parsed& parsed) {
   if (parsed.has("tty")) return run_terminal_job(context, parsed);
-  auto request = submit_request(context, parsed, model::Streams::split);
-  auto files = project_files(context, project_with_id(context));
+  auto submission = read_submission(context, parsed, model::Streams::split);
+  if (submission.places.size() > 1) return sync_with_many(context, parsed, std::move(submission));
+  auto request = submission.request(context.clock(), 0);
+  auto files = project_files(context, submission.project);
   std::unique_ptr<Session> session;
   const auto on_signal = [&session](int signal) {
     if (session == nullptr || signal == SIGHUP) return false;  // nothing runs yet, or the terminal has gone

@@ -20,7 +20,7 @@ class KnownSource final : public re::cli::CompletionSource {
  public:
   std::vector<Instance> instances(const Parsed& parsed) override {
     config = parsed.text("config").value_or("");
-    return {{"0", "gpu1", "ann@gpubox"}, {"7", "", "bob@[::1]:22"}};
+    return {{"0", "gpu1", "ann@gpubox", {"lab", "a100"}}, {"7", "", "bob@[::1]:22", {"lab"}}};
   }
   std::vector<Job> jobs(const Parsed&, JobChoice choice) override {
     std::vector<Job> jobs = {{"1", "runner", "python3 a.py", "done"}};
@@ -62,7 +62,8 @@ TEST(CompleteTest, options_are_those_of_the_command_and_none_comes_twice) {
   EXPECT_THAT(texts({"log", "-f", "--f"}), ElementsAre("--filter"));
   EXPECT_THAT(texts({"log", "--filter=x", "--follow", "--f"}), IsEmpty());
   EXPECT_THAT(texts({"async", "-e", "A=1", "--en"}), ElementsAre("--env"));
-  EXPECT_THAT(texts({"log", "-i", "0", "--inst"}), IsEmpty());
+  EXPECT_THAT(texts({"push", "-i", "0", "--inst"}), IsEmpty());
+  EXPECT_THAT(texts({"probe", "-i", "0", "--inst"}), ElementsAre("--instance"));
   EXPECT_THAT(texts({"log", "-f"}), ElementsAre("-f"));
   EXPECT_THAT(texts({"--vers"}), ElementsAre("--version"));
 }
@@ -76,10 +77,12 @@ TEST(CompleteTest, an_option_may_stand_before_the_command) {
 }
 
 TEST(CompleteTest, values_come_from_the_configuration_and_the_table) {
-  EXPECT_THAT(ask({"async", "-i", ""}).candidates,
+  EXPECT_THAT(ask({"push", "-i", ""}).candidates,
               ElementsAre(Candidate{"gpu1", "ann@gpubox"}, Candidate{"0", "gpu1, ann@gpubox"},
                           Candidate{"7", "bob@[::1]:22"}, Candidate{"local", "this machine"}));
-  EXPECT_THAT(texts({"probe", "--instance=a"}), ElementsAre("--instance=all"));
+  EXPECT_THAT(ask({"async", "-i", "l"}).candidates,
+              ElementsAre(Candidate{"local", "this machine"}, Candidate{"lab", "gpu1, bob@[::1]:22"}));
+  EXPECT_THAT(texts({"probe", "--instance=a"}), ElementsAre("--instance=all", "--instance=a100"));
   EXPECT_THAT(texts({"probe", "-igp"}), ElementsAre("-igpu1"));
   EXPECT_THAT(texts({"list", "--instance-idx", ""}), ElementsAre("0", "7"));
   EXPECT_THAT(texts({"list", "--color", "a"}), ElementsAre("auto", "always"));

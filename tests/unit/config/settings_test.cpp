@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "re/base/error.hpp"
+#include "re/base/strings.hpp"
 #include "re/config/writer.hpp"
 #include "re/sys/file.hpp"
 
@@ -190,6 +191,46 @@ TEST_F(ResolveTest, the_unknown_is_refused_with_what_there_is) {
               HasSubstr("there is no instance"));
   EXPECT_THAT(failure("", re::ErrorKind::not_found), HasSubstr("there is no instance"));
   EXPECT_THAT(failure("\x1b[31m", re::ErrorKind::not_found), HasSubstr("there is no instance ("));
+}
+
+class ResolveTagsTest : public ResolveTest {
+ protected:
+  ResolveTagsTest() {
+    write(".recompute.conf",
+          "[instance 1]\nname = gpu1\nhost = a\nusername = u\ntags = lab, a100\n"
+          "[instance 2]\nname = gpu2\nhost = b\nusername = u\ntags = lab, gpu1, 2, local\n"
+          "[instance 3]\nhost = c\nusername = u\ntags = 2024\n");
+    m_settings = load_settings(m_sources);
+  }
+  std::string labels(std::string_view selector) {
+    std::vector<std::string> labels;
+    for (const auto& instance : resolve(m_settings, selector)) labels.push_back(instance.label());
+    return re::join(labels, " ");
+  }
+};
+
+TEST_F(ResolveTagsTest, a_tag_selects_every_instance_that_has_it) {
+  EXPECT_EQ(labels("lab"), "gpu1 gpu2");
+  EXPECT_EQ(labels("a100"), "gpu1");
+  EXPECT_EQ(labels("2024"), "u@c");
+}
+
+TEST_F(ResolveTagsTest, a_name_an_index_and_a_keyword_win_over_a_tag_of_the_same_text) {
+  EXPECT_EQ(labels("gpu1"), "gpu1");
+  EXPECT_EQ(labels("2"), "gpu2");
+  EXPECT_EQ(labels("local"), "local");
+}
+
+TEST_F(ResolveTagsTest, several_selectors_name_each_instance_once_in_their_order) {
+  EXPECT_EQ(labels("3,lab"), "u@c gpu1 gpu2");
+  EXPECT_EQ(labels("gpu2, all"), "gpu2 gpu1 u@c");
+  EXPECT_EQ(labels("local,x@y,x@y,local"), "local x@y");
+  EXPECT_EQ(resolve(m_settings, "u@b,gpu2").size(), 1U);
+}
+
+TEST_F(ResolveTagsTest, one_unknown_among_several_is_refused) {
+  EXPECT_THAT(failure("gpu1,lap", re::ErrorKind::not_found), HasSubstr("did you mean lab?"));
+  EXPECT_THAT(failure("gpu1,", re::ErrorKind::not_found), HasSubstr("there is no instance"));
 }
 
 TEST_F(ResolveTest, malformed_destinations_are_usage_errors) {

@@ -50,6 +50,38 @@ TEST_F(ConsoleTest, a_status_line_is_taken_away_before_output) {
   EXPECT_EQ(take(), "more\n");
 }
 
+TEST_F(ConsoleTest, a_block_is_repainted_in_place_and_taken_away_before_output) {
+  Console console(stream(Sink::terminal), stream(Sink::terminal));
+  console.show_status("asking");
+  take();
+  console.show_block("one\ntwo\n");
+  EXPECT_EQ(take(), std::string(k_erase) + "one\x1b[K\ntwo\x1b[K\n");
+  console.show_block("ONE\n");
+  EXPECT_EQ(take(), "\r\x1b[2AONE\x1b[K\n\x1b[J");
+  console.show_status("is covered by the block");
+  EXPECT_EQ(take(), "");
+  console.err("failed\n");
+  EXPECT_EQ(take(), "\r\x1b[1A\x1b[Jfailed\n");
+  console.show_block("one\n");
+  EXPECT_EQ(take(), "one\x1b[K\n");
+  console.clear_status();
+  EXPECT_EQ(take(), "\r\x1b[1A\x1b[J");
+  console.clear_status();
+  EXPECT_EQ(take(), "");
+}
+
+TEST_F(ConsoleTest, there_is_no_block_off_a_terminal_or_in_an_unfinished_line) {
+  {
+    Console console(stream(Sink::other), stream(Sink::terminal));
+    console.show_block("one\n");
+    EXPECT_EQ(take(), "");
+  }
+  Console console(stream(Sink::terminal), stream(Sink::terminal));
+  console.out("unfinished ");
+  console.show_block("one\n");
+  EXPECT_EQ(take(), "unfinished ");
+}
+
 TEST_F(ConsoleTest, an_unfinished_line_is_not_painted_over) {
   Console console(stream(Sink::terminal), stream(Sink::terminal));
   console.out("epoch 1 ");
