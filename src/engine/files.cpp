@@ -80,6 +80,12 @@ LastSnapshot read_last_snapshot(const std::filesystem::path& file) {
   return {text.substr(0, end), text.substr(end + 1)};
 }
 
+// A patch begins where the project's directory is: with another state in it there is none.
+void forget_other(const std::filesystem::path& file, const std::string& name) {
+  std::error_code ignored;
+  if (read_last_snapshot(file).name != name) std::filesystem::remove(file, ignored);
+}
+
 const project::FileEntry* find_file(const LocalState& state, const std::string& path) {
   const auto& files = state.files.files;
   const auto found =
@@ -150,6 +156,7 @@ Async<remote::TransferReport> ProjectFiles::bring(remote::Host& host, const Loca
     co_await jobs::prepare_project(host, std::move(marked), k_prepare_deadline);
     // Before the transfer: what it may leave there is never forgotten.
     add_to_list(sent_list(place), paths_of(state));
+    forget_other(last_snapshot(place), state.snapshot);
   }
   m_progress.step("syncing " + m_project.name + " to " + host.name());
   remote::SyncRequest request;

@@ -49,6 +49,7 @@ struct Submitter::Attempt {
   std::optional<jobs::SnapshotPatch> patch = {};
   Submitted submitted;
   enum class Sent { no, perhaps } sent = Sent::no;
+  bool is_brought = false;  // the snapshot was made from the project's directory
 
   [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
   [[nodiscard]] std::string label() const {
@@ -101,7 +102,7 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
   }
   record(attempt);
   const bool has_snapshot = attempt.submitted.report.answer != jobs::Launch::need_snapshot;
-  if (has_snapshot && attempt.has_own_tree() && attempt.request.source == Source::current) {
+  if (has_snapshot && (attempt.patch || attempt.is_brought)) {
     files.remember(attempt.state, attempt.request.remote);
   }
   attempt.submitted.spec = spec;
@@ -187,6 +188,7 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
   }
   co_await attempt.files.bring_snapshot(*attempt.submitted.host, attempt.state, request.remote);
   request.spec.snapshot = attempt.state.snapshot;
+  attempt.is_brought = true;
 }
 
 void Submitter::record(const Attempt& attempt) {

@@ -71,7 +71,8 @@ class ProjectFiles {
   /// What leads from the last snapshot that we know of at the place to that of `state`, when that is a matter
   /// of a few small text files: it goes with the launch. Its files count as sent. Throws Error (io).
   std::optional<jobs::SnapshotPatch> make_patch(const LocalState& state, const RemoteProject& place) const;
-  /// The place has the snapshot of `state`: the next patch begins with it.
+  /// The place has the snapshot of `state`, and the project's directory there holds its files: the next patch
+  /// begins with it.
   void remember(const LocalState& state, const RemoteProject& place) const;
 
   /// Files that were sent to the place and have left the project since.

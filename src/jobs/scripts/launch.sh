@@ -32,8 +32,11 @@ re_launch() {
 
 # re_get_snapshot PATCH...: whether the snapshot is there now.
 re_get_snapshot() {
-  [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ] && return
-  [ $# -gt 0 ] && re_patch_snapshot "$re_snapshot" "$@"
+  if [ $# -gt 0 ]; then
+    re_patch_snapshot "$re_snapshot" "$@"
+  else
+    [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]
+  fi
 }
 
 # re_resume ID TOKEN SHELL SUPERVISOR: starts a job that was committed and whose start never came. A terminal's job

@@ -22,8 +22,13 @@ re_patch() {
   re_unlinked=$7 re_emptied=$8 re_run=$9
   shift 9
   re_is_plain_name "$re_name" && re_is_plain_name "$re_base" && re_is_plain_name "$re_id" || return 1
-  re_is_own_project && cd "$HOME/.re/snapshots" || return 1
+  cd "$HOME/.re/snapshots" || return 1
   re_fault patch.begin || return 1
+  if [ -f "$re_name/manifest" ]; then
+    re_follow_with_project "$@"
+    return 0
+  fi
+  re_is_in_step || return 1
   re_new=tmp.$re_nonce
   re_tree=$HOME/.re/snapshots/$re_new/tree
   mkdir "$re_new" && cd "$re_new" || return 1
@@ -32,15 +37,27 @@ re_patch() {
   return 1
 }
 
+# The snapshot was there (an edit was undone): the project's directory is brought to it, or the next patch would find it
+# out of step.
+re_follow_with_project() {
+  re_tree=
+  re_is_in_step && re_patch_project "$@" && re_note_latest "$re_name" "$re_id"
+}
+
 # The supervisor's text holds snapshot.sh: it need not be sent twice. Without arguments it only defines functions.
 re_load_snapshot_functions() {
   eval "$re_supervisor"
 }
 
-re_is_own_project() {
+# Whether the project's directory is the project's, and holds the base: the newest snapshot is what was there last. It is
+# another one when another client has been here.
+re_is_in_step() {
   re_found=
   [ -f "$re_project/.re-project" ] && read -r re_found <"$re_project/.re-project"
-  [ "$re_found" = "$re_id" ]
+  [ "$re_found" = "$re_id" ] || return 1
+  re_found=
+  [ -f "latest.$re_id" ] && read -r re_found <"latest.$re_id"
+  [ "$re_found" = "$re_base" ]
 }
 
 re_finish_patch() {
@@ -183,7 +200,7 @@ re_write_copies() {
   while [ $# -ge 4 ]; do
     if [ -n "$2" ]; then
       re_name_copy $# "$3"
-      printf '%s' "$4" >"$re_copy" && re_set_time "$2" "$re_copy" "$re_tree/$3" || return 1
+      printf '%s' "$4" >"$re_copy" && re_set_time "$2" "$re_copy" ${re_tree:+"$re_tree/$3"} || return 1
     fi
     shift 4
   done
