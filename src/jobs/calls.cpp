@@ -15,6 +15,8 @@ namespace re::jobs {
 
 namespace {
 
+using Repeat = remote::ScriptCall::Repeat;
+
 constexpr std::size_t k_token_bytes = 8;
 constexpr std::size_t k_complaint_limit = 300;
 
@@ -61,7 +63,7 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
   const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
   const bool has_patch = needs_snapshot && patch != nullptr;
   const std::string_view more = has_patch ? scripts::patch : std::string_view();
-  OwnedCall call{bundle(scripts::launch, scripts::stream, more), std::move(function), {}};
+  OwnedCall call{bundle(scripts::launch, scripts::stream, more), std::move(function), {}, Repeat::forbidden};
   call.arguments = {spec.id.text(),
                     sys::random_hex(k_token_bytes),
                     shell,
@@ -83,7 +85,8 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
 OwnedCall resume_call(const JobId& id, const std::string& shell) {
   return {bundle(scripts::launch),
           "re_resume",
-          {id.text(), sys::random_hex(k_token_bytes), shell, supervisor_text()}};
+          {id.text(), sys::random_hex(k_token_bytes), shell, supervisor_text()},
+          Repeat::forbidden};
 }
 
 OwnedCall stream_call(std::string function, std::vector<std::string> arguments) {
@@ -98,7 +101,7 @@ OwnedCall list_call(const ListFilter& filter) {
 }
 
 OwnedCall signal_call(const JobId& id, int signal) {
-  return {bundle(scripts::signal), "re_signal", {id.text(), std::to_string(signal)}};
+  return {bundle(scripts::signal), "re_signal", {id.text(), std::to_string(signal)}, Repeat::forbidden};
 }
 
 LaunchReport read_launch_answer(std::string_view answer, std::string_view complaint,

@@ -14,15 +14,16 @@ struct OwnedCall {
   std::string library;
   std::string function;
   std::vector<std::string> arguments;
+  remote::ScriptCall::Repeat repeat = remote::ScriptCall::Repeat::allowed;
 
   /// Valid while this lives.
-  [[nodiscard]] remote::ScriptCall call() const { return {library, function, arguments}; }
+  [[nodiscard]] remote::ScriptCall call() const { return {library, function, arguments, repeat}; }
 };
 
 /// Where the token stands among a launch's arguments.
 inline constexpr std::size_t k_token_argument = 1;
-/// One attempt to submit; every attempt has a token of its own. \param function re_launch or
-/// re_launch_attached
+/// One attempt to submit; every attempt has a token of its own, and so is not sent twice. \param function
+/// re_launch or re_launch_attached
 /// \param patch what to make the snapshot from when the host lacks it, or nullptr
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
                       const SnapshotPatch* patch = nullptr);

@@ -6,7 +6,9 @@
 
 #include "re/sys/deadline.hpp"
 #include "re/sys/random.hpp"
+#include "remote/login.hpp"
 #include "remote/marks.hpp"
+#include "remote/scripts.hpp"
 
 namespace re::remote {
 
@@ -22,16 +24,22 @@ class MarkedRun final : public ScriptRun {
   MarkedRun(std::unique_ptr<transport::Channel> channel, const std::string& nonce, std::string host)
       : m_channel(std::move(channel)), m_output(nonce), m_error(nonce), m_host(std::move(host)) {}
 
+  enum class Begun { yes, stale_login };
   // Sends the script and waits for the mark on stdout. What comes of the payload meanwhile is kept for
   // read().
-  Async<void> begin(std::string script) {
+  Async<Begun> begin(std::string script) {
     co_await m_channel->write(script);
     while (!m_output.has_begun()) {
       const Chunk chunk = co_await m_channel->read();
       take(chunk);
-      if (m_has_ended) throw no_answer();
+      if (m_has_ended) {
+        const auto status = co_await m_channel->wait();
+        if (status.code == k_stale_login) co_return Begun::stale_login;
+        throw no_answer();
+      }
       if (m_output.noise() > k_noise_limit) throw no_answer();
     }
+    co_return Begun::yes;
   }
 
   Async<Chunk> read() override {
@@ -117,17 +125,33 @@ Host::Host(std::unique_ptr<transport::Connection> connection, std::string name)
 
 Host::~Host() = default;
 
+// Nothing when it has to be tried once more.
+Async<std::unique_ptr<ScriptRun>> Host::start_once(const ScriptCall& call, Attempt attempt) {
+  const std::string nonce = sys::random_hex(k_nonce_bytes);
+  transport::ExecRequest request;
+  request.command = transport::k_shell_command;
+  if (attempt == Attempt::first) request.preamble = scripts::login;
+  auto channel = co_await m_connection->exec(std::move(request));
+  auto run = std::make_unique<MarkedRun>(std::move(channel), nonce, m_name);
+  std::string script = render_script(call, nonce);
+  auto begun = MarkedRun::Begun::stale_login;
+  try {
+    begun = co_await run->begin(std::move(script));
+  } catch (const Error& error) {
+    const bool may_repeat = attempt == Attempt::first && call.repeat == ScriptCall::Repeat::allowed;
+    if (error.kind() != ErrorKind::unreachable || !may_repeat) throw;
+  }
+  if (begun == MarkedRun::Begun::yes) co_return run;
+  co_await run->close();
+  co_return nullptr;
+}
+
 Async<std::unique_ptr<ScriptRun>> Host::start(ScriptCall call, std::chrono::milliseconds deadline) {
-  std::unique_ptr<MarkedRun> run;
+  std::unique_ptr<ScriptRun> run;
   const std::string what = "waiting for a shell on " + m_name;
   co_await sys::with_deadline(deadline, what, [this, &call, &run]() -> Async<void> {
-    const std::string nonce = sys::random_hex(k_nonce_bytes);
-    transport::ExecRequest request;
-    request.command = "exec /bin/sh -s";
-    auto channel = co_await m_connection->exec(std::move(request));
-    run = std::make_unique<MarkedRun>(std::move(channel), nonce, m_name);
-    std::string script = render_script(call, nonce);
-    co_await run->begin(std::move(script));
+    run = co_await start_once(call, Attempt::first);
+    if (!run) run = co_await start_once(call, Attempt::second);
   });
   co_return run;
 }

@@ -166,29 +166,6 @@ Async<ConnectionInfo> negotiate(MasterSocket& socket, master::ConnectRequest& re
   }
 }
 
-struct Wiring {
-  ChannelStreams::Ends ours;
-  std::vector<sys::Fd> theirs;
-
-  [[nodiscard]] std::vector<int> to_send() const {
-    std::vector<int> numbers;
-    numbers.reserve(theirs.size());
-    for (const auto& fd : theirs) numbers.push_back(fd.get());
-    return numbers;
-  }
-};
-
-Wiring wire(std::size_t streams) {
-  Wiring wiring;
-  for (sys::Fd* end : {&wiring.ours.input, &wiring.ours.output, &wiring.ours.error}) {
-    if (wiring.theirs.size() == streams) break;
-    auto [ours, theirs] = sys::make_socket_pair();
-    *end = std::move(ours);
-    wiring.theirs.push_back(std::move(theirs));
-  }
-  return wiring;
-}
-
 class MasterConnection final : public Connection {
  public:
   MasterConnection(MasterSocket dialog, ConnectionInfo info, Target target, const ConnectContext& context)
@@ -200,14 +177,14 @@ class MasterConnection final : public Connection {
 
   Async<std::unique_ptr<Channel>> exec(ExecRequest request) override {
     std::string call = frame(Type::exec, master::to_body(master::ExecCall{m_key, request}));
-    auto channel = co_await open(std::move(call), 3);
+    auto channel = co_await open(std::move(call));
     if (channel) co_return std::move(channel);
     co_return co_await m_direct->exec(std::move(request));
   }
 
   Async<std::unique_ptr<Channel>> open_forward(std::string host, unsigned short port) override {
     std::string call = frame(Type::forward, master::to_body(master::ForwardCall{m_key, host, port}));
-    auto channel = co_await open(std::move(call), 2);
+    auto channel = co_await open(std::move(call));
     if (channel) co_return std::move(channel);
     co_return co_await m_direct->open_forward(std::move(host), port);
   }
@@ -223,13 +200,13 @@ class MasterConnection final : public Connection {
  private:
   // Nothing has run while no channel is open: a lost connection is made anew, once. Nothing where a direct
   // connection has to serve.
-  Async<std::unique_ptr<Channel>> open(std::string call, std::size_t streams) {
+  Async<std::unique_ptr<Channel>> open(std::string call) {
     if (m_is_closed)
       throw Error(ErrorKind::unreachable, "the connection to " + m_info.destination + " is closed");
     for (int attempt = 0; attempt < 2 && !m_direct; ++attempt) {
       std::optional<Error> failure;
       try {
-        auto channel = co_await ask_for_channel(call, streams);
+        auto channel = co_await ask_for_channel(call);
         if (channel) co_return std::move(channel);
       } catch (const Error& error) {
         failure = error;
@@ -244,20 +221,21 @@ class MasterConnection final : public Connection {
   }
 
   // Nothing when the master is gone.
-  Async<std::unique_ptr<Channel>> ask_for_channel(const std::string& call, std::size_t streams) {
+  Async<std::unique_ptr<Channel>> ask_for_channel(std::string call) {
     Greeted greeted = co_await find_master(m_context.master->directory);
     if (!greeted.socket) co_return nullptr;
-    Wiring wiring = wire(streams);
-    const auto descriptors = wiring.to_send();
-    co_await greeted.socket->send(call, descriptors);
-    wiring.theirs.clear();
+    co_await greeted.socket->send(std::move(call));
     const auto answer = co_await greeted.socket->receive();
     if (!answer) co_return nullptr;
     if (answer->type == Type::failed) throw master::parse_error(answer->body).value_or(Error());
     if (answer->type != Type::opened)
       throw Error(ErrorKind::protocol, "the connection master answered nonsense");
-    ChannelStreams ours(co_await asio::this_coro::executor, std::move(wiring.ours));
-    co_return std::make_unique<MasterChannel>(std::move(*greeted.socket), std::move(ours),
+    auto ends = greeted.socket->take_descriptors(3);
+    if (ends.size() < 2) throw Error(ErrorKind::protocol, "the connection master gave no channel");
+    if (ends.size() == 2) ends.emplace_back();
+    ChannelStreams::Ends ours{std::move(ends[0]), std::move(ends[1]), std::move(ends[2])};
+    ChannelStreams streams(co_await asio::this_coro::executor, std::move(ours));
+    co_return std::make_unique<MasterChannel>(std::move(*greeted.socket), std::move(streams),
                                               m_info.destination);
   }
 

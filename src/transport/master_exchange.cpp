@@ -4,71 +4,68 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 namespace re::transport {
 
-namespace {
-
 namespace asio = boost::asio;
-using Descriptor = asio::posix::stream_descriptor;
 using master::Type;
 
-// Shared by the three coroutines of one channel; each may be the last.
-struct Exchange {
-  Exchange(const asio::any_io_executor& executor, std::shared_ptr<MasterSocket> control,
-           std::shared_ptr<MasterLink> host, std::unique_ptr<Channel> process)
-      : client(std::move(control)),
-        link(std::move(host)),
-        user(link->use()),
-        channel(std::move(process)),
-        input(executor),
-        output(executor),
-        error(executor) {}
+Exchange::Exchange(const asio::any_io_executor& executor, std::shared_ptr<MasterLink> link,
+                   std::unique_ptr<Channel> channel)
+    : m_link(std::move(link)),
+      m_channel(std::move(channel)),
+      m_input(executor),
+      m_output(executor),
+      m_error(executor) {}
 
-  void close_streams() {
-    for (Descriptor* stream : {&input, &output, &error}) {
-      boost::system::error_code ignored;
-      stream->close(ignored);
-    }
+std::shared_ptr<Exchange> Exchange::begin(const asio::any_io_executor& executor,
+                                          std::shared_ptr<MasterLink> link, std::unique_ptr<Channel> channel,
+                                          Streams streams) {
+  const std::shared_ptr<Exchange> exchange(new Exchange(executor, std::move(link), std::move(channel)));
+  for (Descriptor* stream : {&exchange->m_input, &exchange->m_output, &exchange->m_error}) {
+    if (exchange->m_theirs.size() == static_cast<std::size_t>(streams)) break;
+    auto [ours, theirs] = sys::make_socket_pair();
+    stream->assign(ours.release());
+    exchange->m_theirs.push_back(std::move(theirs));
   }
+  asio::co_spawn(executor, pass_input(exchange), asio::detached);
+  asio::co_spawn(executor, pass_output(exchange), asio::detached);
+  return exchange;
+}
 
-  std::shared_ptr<MasterSocket> client;
-  std::shared_ptr<MasterLink> link;
-  std::shared_ptr<void> user;
-  std::unique_ptr<Channel> channel;
-  Descriptor input;
-  Descriptor output;
-  Descriptor error;
-};
+void Exchange::close_streams() {
+  for (Descriptor* stream : {&m_input, &m_output, &m_error}) {
+    boost::system::error_code ignored;
+    stream->close(ignored);
+  }
+}
 
-Async<void> pass_input(std::shared_ptr<Exchange> exchange) {
-  std::array<char, std::size_t{32} << 10U> buffer{};
+Async<void> Exchange::pass_input(std::shared_ptr<Exchange> self) {
+  std::array<char, std::size_t{16} << 10U> buffer{};
   try {
     for (;;) {
       boost::system::error_code error;
       const auto space = asio::buffer(buffer);
       const std::size_t got =
-          co_await exchange->input.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
+          co_await self->m_input.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
       if (error == asio::error::operation_aborted) co_return;
       if (error) break;
       const std::string_view data(buffer.data(), got);
-      co_await exchange->channel->write(data);
+      co_await self->m_channel->write(data);
     }
-    co_await exchange->channel->close_input();
+    co_await self->m_channel->close_input();
   } catch (const std::exception&) {
     // Who reads the other direction is told.
   }
 }
 
 // A client that no longer reads a stream does not keep the process from writing it.
-Async<void> deliver(Exchange& exchange, Chunk chunk) {
-  const bool is_output = chunk.stream == Chunk::Stream::output || !exchange.error.is_open();
-  Descriptor& stream = is_output ? exchange.output : exchange.error;
+Async<void> Exchange::deliver(Chunk chunk) {
+  const bool is_output = chunk.stream == Chunk::Stream::output || !m_error.is_open();
+  Descriptor& stream = is_output ? m_output : m_error;
   if (!stream.is_open()) co_return;
   boost::system::error_code error;
   const auto data = asio::buffer(chunk.data);
@@ -77,16 +74,16 @@ Async<void> deliver(Exchange& exchange, Chunk chunk) {
   if (error) stream.close(ignored);
 }
 
-Async<std::string> pass_output(std::shared_ptr<Exchange> exchange) {
+Async<std::string> Exchange::pump_output() {
   std::optional<Error> failure;
   try {
     for (;;) {
-      Chunk chunk = co_await exchange->channel->read();
-      exchange->link->heard_at = std::chrono::steady_clock::now();
+      Chunk chunk = co_await m_channel->read();
+      m_heard_at = m_link->heard_at = std::chrono::steady_clock::now();
       if (chunk.stream == Chunk::Stream::end) break;
-      co_await deliver(*exchange, std::move(chunk));
+      co_await deliver(std::move(chunk));
     }
-    const auto status = co_await exchange->channel->wait();
+    const auto status = co_await m_channel->wait();
     co_return master::frame(Type::ended, master::to_body(status));
   } catch (const Error& error) {
     failure = error;
@@ -96,46 +93,64 @@ Async<std::string> pass_output(std::shared_ptr<Exchange> exchange) {
   co_return master::frame(Type::failed, master::to_body(*failure));
 }
 
+Async<void> Exchange::pass_output(std::shared_ptr<Exchange> self) {
+  std::string end = co_await self->pump_output();
+  if (!self->m_end) self->m_end = std::move(end);
+  co_await self->tell_end();
+}
+
 // The streams end before the client is told how: what it has read is then all there was.
-Async<void> serve_output(std::shared_ptr<Exchange> exchange) {
-  std::string end = co_await pass_output(exchange);
-  exchange->close_streams();
+Async<void> Exchange::tell_end() {
+  close_streams();
+  const auto client = m_client;
+  if (!client) co_return;
   try {
-    co_await exchange->client->send(std::move(end));
+    std::string end = *m_end;
+    co_await client->send(std::move(end));
   } catch (const std::exception&) {
     // It has gone.
   }
 }
 
-Async<void> obey(std::shared_ptr<Exchange> exchange) {
+Async<void> Exchange::obey() {
   for (;;) {
-    const auto frame = co_await exchange->client->receive();
+    const auto frame = co_await m_client->receive();
     if (!frame) co_return;
     const auto size = frame->type == Type::resize ? master::parse_size(frame->body) : std::nullopt;
     if (!size) throw Error(ErrorKind::protocol, "a client sent what no channel takes");
-    co_await exchange->channel->resize(*size);
+    co_await m_channel->resize(*size);
   }
 }
 
-}  // namespace
-
-Async<void> exchange(std::shared_ptr<MasterSocket> client, std::shared_ptr<MasterLink> link,
-                     std::unique_ptr<Channel> channel, std::vector<sys::Fd> descriptors) {
-  const auto executor = co_await asio::this_coro::executor;
-  const auto shared =
-      std::make_shared<Exchange>(executor, std::move(client), std::move(link), std::move(channel));
-  shared->input.assign(descriptors[0].release());
-  shared->output.assign(descriptors[1].release());
-  if (descriptors.size() > 2) shared->error.assign(descriptors[2].release());
-  asio::co_spawn(executor, pass_input(shared), asio::detached);
-  asio::co_spawn(executor, serve_output(shared), asio::detached);
+Async<void> Exchange::serve(std::shared_ptr<MasterSocket> client) {
+  const auto self = shared_from_this();
+  m_user = m_link->use();
   try {
-    co_await obey(shared);
+    std::vector<int> descriptors;
+    descriptors.reserve(m_theirs.size());
+    for (const auto& fd : m_theirs) descriptors.push_back(fd.get());
+    std::string opened = master::frame(Type::opened);
+    co_await client->send(std::move(opened), std::move(descriptors));
+    m_theirs.clear();
+    m_client = std::move(client);
+    if (m_end) co_await tell_end();
+    co_await obey();
   } catch (const std::exception&) {
     // The same as if it had gone.
   }
-  shared->close_streams();
-  co_await shared->channel->close();
+  co_await close();
+}
+
+Async<void> Exchange::fail(Error error) {
+  if (m_end) co_return;
+  m_end = master::frame(Type::failed, master::to_body(error));
+  co_await m_channel->close();  // which ends the reading, and that tells the client
+}
+
+Async<void> Exchange::close() {
+  const auto self = shared_from_this();
+  close_streams();
+  co_await m_channel->close();
 }
 
 }  // namespace re::transport

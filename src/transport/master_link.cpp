@@ -50,7 +50,8 @@ MasterLink::MasterLink(const asio::any_io_executor& executor, master::ConnectReq
     : m_target(std::move(request.target)),
       m_answers(std::move(request.answers), client),
       m_remarks(std::move(client)),
-      m_context{m_answers, m_remarks, std::move(state_directory), std::move(runtime_directory)},
+      m_context{m_answers, m_remarks, std::move(state_directory), std::move(runtime_directory),
+                {},        Keep::open},
       m_settled(executor, asio::steady_timer::time_point::max()) {
   if (request.has_password) m_target.password = [this] { return m_answers.password(); };
 }

@@ -212,6 +212,7 @@ std::string to_body(const ExecCall& call) {
   const auto size = call.request.pty ? call.request.pty->size : sys::WindowSize{};
   append_number(out, size.columns);
   append_number(out, size.rows);
+  append_text(out, call.request.preamble);
   return out;
 }
 
@@ -225,6 +226,7 @@ std::optional<ExecCall> parse_exec(std::string_view body) {
   size.columns = static_cast<unsigned short>(fields.number(65'535));
   size.rows = static_cast<unsigned short>(fields.number(65'535));
   if (term) call.request.pty = PtyRequest{*term, size};
+  call.request.preamble = fields.text();
   return when_complete(fields, std::move(call));
 }
 

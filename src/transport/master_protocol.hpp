@@ -18,8 +18,8 @@ enum class Type : std::uint8_t {
   // from the client
   hello = 1,
   connect,
-  exec,     ///< followed by three descriptors: input, output, error
-  forward,  ///< followed by two: input, output
+  exec,
+  forward,
   resize,
   status,
   stop,
@@ -30,8 +30,8 @@ enum class Type : std::uint8_t {
   note,
   banner,
   failed,
-  opened,
-  ended,  ///< the process's exit status
+  opened,  ///< beside it the descriptors: input, output, and of a process error
+  ended,   ///< the process's exit status
   standing,
 };
 

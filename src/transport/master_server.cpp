@@ -23,6 +23,7 @@
 #include "re/transport/master.hpp"
 #include "transport/master_exchange.hpp"
 #include "transport/master_link.hpp"
+#include "transport/master_ready.hpp"
 #include "transport/master_socket.hpp"
 #include "transport/ssh2_wire.hpp"
 
@@ -38,9 +39,10 @@ using master::Type;
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// A host that was silent for so long may have gone unnoticed: a new channel then has only so long to open.
+// A host that was silent for so long may have gone unnoticed: a new process then has only so long to start.
 constexpr auto k_silence = 10s;
 constexpr auto k_patience_after_silence = 5s;
+constexpr auto k_patience = 60s;
 constexpr auto k_look_around = 1s;
 
 struct FileIdentity {
@@ -80,9 +82,18 @@ class MasterServer::Parts : public std::enable_shared_from_this<MasterServer::Pa
   Async<void> connect(Client client, std::string body);
   Async<void> exec(Client client, std::string body);
   Async<void> forward(Client client, std::string body);
-  using Opening = std::function<Async<std::unique_ptr<Channel>>(Connection&)>;
-  Async<void> open(Client client, std::string key, std::size_t descriptors, Opening opening);
-  Async<std::unique_ptr<Channel>> open_channel(LinkPtr link, Opening opening);
+  using ExchangePtr = std::shared_ptr<Exchange>;
+  /// What is held of one host.
+  struct Held {
+    LinkPtr link;
+    std::shared_ptr<ReadyProcesses> ready;  ///< once it is connected
+  };
+  using Opening = std::function<Async<ExchangePtr>(Held)>;
+  Async<void> open(Client client, std::string key, Opening opening);
+  Async<ExchangePtr> start(std::string key, Held held, ExecRequest request);
+  Async<ExchangePtr> start_anew(Held held, const ExecRequest& request);
+  Async<ExchangePtr> join_forward(Held held, std::string host, unsigned short port);
+  Async<void> prepare(std::string key, Held held, ExchangePtr served, ExecRequest request);
   [[nodiscard]] std::string standing() const;
   void drop(const std::string& key, const LinkPtr& link);
 
@@ -94,7 +105,7 @@ class MasterServer::Parts : public std::enable_shared_from_this<MasterServer::Pa
   std::optional<FileIdentity> m_socket;
   stream_protocol::acceptor m_acceptor;
   asio::steady_timer m_clock;
-  std::map<std::string, LinkPtr> m_links;
+  std::map<std::string, Held> m_links;
   unsigned m_clients = 0;
   steady_clock::time_point m_busy_at = steady_clock::now();
   bool m_is_stopped = false;
@@ -144,9 +155,12 @@ Async<void> MasterServer::Parts::look_around() {
     co_await m_clock.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     const bool is_idle = m_clients == 0 && steady_clock::now() - m_busy_at >= m_options.persist;
     if (is_idle || identity_of(m_path) != m_socket) stop();
+    for (const auto& [key, held] : std::map(m_links)) {
+      if (held.ready) co_await held.ready->end(ReadyProcesses::Which::stale);
+    }
   }
-  for (const auto& [key, link] : std::exchange(m_links, {})) {
-    if (link->is_connected()) co_await link->connection().close();
+  for (const auto& [key, held] : std::exchange(m_links, {})) {
+    if (held.link->is_connected()) co_await held.link->connection().close();
   }
   m_io.stop();
 }
@@ -207,11 +221,11 @@ Async<void> MasterServer::Parts::connect(Client client, std::string body) {
   const bool may_reuse = request->reuse == Reuse::allowed;
   LinkPtr link;
   if (const auto known = m_links.find(key); known != m_links.end()) {
-    const bool is_settled = known->second->is_connected();
+    const bool is_settled = known->second.link->is_connected();
     if (is_settled && !may_reuse) {
-      drop(key, known->second);
+      drop(key, known->second.link);
     } else {
-      link = known->second;
+      link = known->second.link;
       co_await link->settle();
       // What the other client was asked, this one may answer; it tries for itself.
       if (!link->is_connected() && link->open_question()) link.reset();
@@ -220,8 +234,13 @@ Async<void> MasterServer::Parts::connect(Client client, std::string body) {
   if (!link) {
     link = std::make_shared<MasterLink>(m_io.get_executor(), std::move(*request), client,
                                         m_options.state_directory, m_options.directory);
-    m_links[key] = link;
+    m_links[key] = {link, nullptr};
     co_await link->connect();
+    if (link->is_connected()) {
+      const auto known = m_links.find(key);
+      if (known != m_links.end() && known->second.link == link)
+        known->second.ready = std::make_shared<ReadyProcesses>(m_io.get_executor(), link);
+    }
   }
   std::string answer;
   if (link->is_connected()) {
@@ -237,80 +256,131 @@ Async<void> MasterServer::Parts::connect(Client client, std::string body) {
 
 void MasterServer::Parts::drop(const std::string& key, const LinkPtr& link) {
   const auto known = m_links.find(key);
-  if (known != m_links.end() && known->second == link) m_links.erase(known);
+  if (known == m_links.end() || known->second.link != link) return;
+  if (known->second.ready)
+    asio::co_spawn(m_io, known->second.ready->end(ReadyProcesses::Which::all), asio::detached);
+  m_links.erase(known);
 }
 
 Async<void> MasterServer::Parts::exec(Client client, std::string body) {
   auto call = master::parse_exec(body);
   if (!call) throw Error(ErrorKind::protocol, "a client's call cannot be understood");
-  Opening opening = [request = std::move(call->request)](Connection& connection) {
-    return connection.exec(request);
+  const auto self = shared_from_this();
+  Opening opening = [self, key = call->key, request = std::move(call->request)](Held held) {
+    return self->start(key, std::move(held), request);
   };
-  co_await open(std::move(client), std::move(call->key), 3, std::move(opening));
+  co_await open(std::move(client), std::move(call->key), std::move(opening));
 }
 
 Async<void> MasterServer::Parts::forward(Client client, std::string body) {
   auto call = master::parse_forward(body);
   if (!call) throw Error(ErrorKind::protocol, "a client's call cannot be understood");
-  Opening opening = [host = std::move(call->host), port = call->port](Connection& connection) {
-    return connection.open_forward(host, port);
+  const auto self = shared_from_this();
+  Opening opening = [self, host = std::move(call->host), port = call->port](Held held) {
+    return self->join_forward(std::move(held), host, port);
   };
-  co_await open(std::move(client), std::move(call->key), 2, std::move(opening));
+  co_await open(std::move(client), std::move(call->key), std::move(opening));
 }
 
-Async<std::unique_ptr<Channel>> MasterServer::Parts::open_channel(LinkPtr link, Opening opening) {
-  const bool was_silent = steady_clock::now() - link->heard_at > k_silence;
-  std::unique_ptr<Channel> channel;
-  if (was_silent) {
+Async<MasterServer::Parts::ExchangePtr> MasterServer::Parts::join_forward(Held held, std::string host,
+                                                                          unsigned short port) {
+  auto channel = co_await held.link->connection().open_forward(std::move(host), port);
+  co_return Exchange::begin(m_io.get_executor(), held.link, std::move(channel),
+                            Exchange::Streams::input_and_output);
+}
+
+// A process that was started ahead, or a new one; and one for the next who wants the same.
+Async<MasterServer::Parts::ExchangePtr> MasterServer::Parts::start(std::string key, Held held,
+                                                                   ExecRequest request) {
+  const bool was_silent = steady_clock::now() - held.link->heard_at > k_silence;
+  auto exchange = co_await held.ready->take(request);
+  if (!exchange) {
     std::function<Async<void>()> attempt = [&]() -> Async<void> {
-      channel = co_await opening(link->connection());
+      exchange = co_await start_anew(held, request);
     };
-    co_await sys::with_deadline(k_patience_after_silence, "a new channel", std::move(attempt));
-  } else {
-    channel = co_await opening(link->connection());
+    co_await sys::with_deadline(was_silent ? k_patience_after_silence : k_patience, "a new channel",
+                                std::move(attempt));
   }
-  link->heard_at = steady_clock::now();
-  co_return channel;
+  asio::co_spawn(m_io, prepare(std::move(key), std::move(held), exchange, std::move(request)),
+                 asio::detached);
+  co_return exchange;
 }
 
-Async<void> MasterServer::Parts::open(Client client, std::string key, std::size_t descriptors,
-                                      Opening opening) {
-  auto streams = client->take_descriptors(descriptors);
-  if (streams.size() != descriptors) throw Error(ErrorKind::protocol, "a call came without its descriptors");
-  const auto known = m_links.find(key);
-  const LinkPtr link = known == m_links.end() ? nullptr : known->second;
-  std::optional<Error> failure;
+// What was started ahead gives way where the host allows no more sessions (MaxSessions).
+Async<MasterServer::Parts::ExchangePtr> MasterServer::Parts::start_anew(Held held,
+                                                                        const ExecRequest& request) {
   std::unique_ptr<Channel> channel;
-  if (link == nullptr || !link->is_connected()) {
+  std::optional<Error> refusal;
+  while (!channel) {
+    try {
+      channel = co_await held.link->connection().exec(request);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::remote) throw;
+      refusal = error;
+    }
+    if (channel) break;
+    const bool has_given_way = co_await held.ready->give_up_one();
+    if (!has_given_way) throw Error(*refusal);
+  }
+  held.link->heard_at = steady_clock::now();
+  co_return Exchange::begin(m_io.get_executor(), held.link, std::move(channel),
+                            Exchange::Streams::with_error);
+}
+
+// Also finds out whether a host that was silent is still there: the client that has got a process of it does
+// not wait for that.
+Async<void> MasterServer::Parts::prepare(std::string key, Held held, ExchangePtr served,
+                                         ExecRequest request) {
+  const auto asked_at = steady_clock::now();
+  const bool was_silent = asked_at - held.link->heard_at > k_silence;
+  std::optional<Error> failure;
+  std::function<Async<void>()> attempt = [&]() -> Async<void> {
+    const auto doubt = was_silent ? ReadyProcesses::Doubt::yes : ReadyProcesses::Doubt::no;
+    co_await held.ready->prepare(request, doubt);
+  };
+  try {
+    co_await sys::with_deadline(was_silent ? k_patience_after_silence : k_patience, "a process",
+                                std::move(attempt));
+  } catch (const Error& error) {
+    failure = error;
+  }
+  const bool is_lost = failure && failure->kind() != ErrorKind::remote;
+  if (!is_lost || held.link->heard_at >= asked_at) co_return;
+  drop(key, held.link);
+  co_await served->fail(Error(ErrorKind::unreachable, failure->message(), failure->hint()));
+}
+
+Async<void> MasterServer::Parts::open(Client client, std::string key, Opening opening) {
+  const auto known = m_links.find(key);
+  const Held held = known == m_links.end() ? Held{} : known->second;
+  std::optional<Error> failure;
+  ExchangePtr exchange;
+  if (held.ready == nullptr) {
     failure = Error(ErrorKind::unreachable, "the connection is gone");
   } else {
     try {
-      channel = co_await open_channel(link, std::move(opening));
+      exchange = co_await opening(held);
     } catch (const Error& error) {
       failure = error;
     }
   }
-  if (failure) {
-    const bool is_lost = failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
-    if (link != nullptr && is_lost) drop(key, link);
-    if (is_lost) failure = Error(ErrorKind::unreachable, failure->message(), failure->hint());
-    std::string answer = frame(Type::failed, master::to_body(*failure));
-    co_return co_await client->send(std::move(answer));
-  }
-  std::string answer = frame(Type::opened);
+  if (!failure) co_return co_await exchange->serve(std::move(client));
+  const bool is_lost = failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
+  if (held.link != nullptr && is_lost) drop(key, held.link);
+  if (is_lost) failure = Error(ErrorKind::unreachable, failure->message(), failure->hint());
+  std::string answer = frame(Type::failed, master::to_body(*failure));
   co_await client->send(std::move(answer));
-  co_await exchange(std::move(client), link, std::move(channel), std::move(streams));
 }
 
 // The process id, then for each connection its destination, its transport and its channels.
 std::string MasterServer::Parts::standing() const {
   std::string body;
   append_number(body, static_cast<std::uint32_t>(::getpid()));
-  for (const auto& [key, link] : m_links) {
-    if (!link->is_connected()) continue;
-    append_text(body, link->connection().info().destination);
-    append_text(body, link->connection().info().transport);
-    append_number(body, link->channels());
+  for (const auto& [key, held] : m_links) {
+    if (!held.link->is_connected()) continue;
+    append_text(body, held.link->connection().info().destination);
+    append_text(body, held.link->connection().info().transport);
+    append_number(body, held.link->channels());
   }
   return body;
 }

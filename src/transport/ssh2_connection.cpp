@@ -53,6 +53,7 @@ class Ssh2Connection final : public Connection {
   }
 
   [[nodiscard]] const ConnectionInfo& info() const override { return m_info; }
+  void keep_ready() { m_owner->session().keep_spare_channel(); }
   [[nodiscard]] int descriptor() const { return m_owner->session().descriptor(); }
 
   Async<void> close() override {
@@ -237,6 +238,7 @@ Async<std::unique_ptr<Connection>> connect_ssh2(const Target& target, const Conn
     std::shared_ptr<Ssh2Connection> below = std::move(reached);
     reached = co_await connect_hop(hop, std::move(below), context);
   }
+  if (context.keep == Keep::open) reached->keep_ready();
   co_return reached;
 }
 

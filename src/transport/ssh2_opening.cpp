@@ -30,9 +30,14 @@ struct Ssh2Session::Opening {
   bool is_wanted = true;
 };
 
-// Without a channel nothing could be taken in (see pump()), and the next exec() is faster with one.
 void Ssh2Session::keep_spare_channel() {
-  if (!m_channels.empty() || m_is_opening) return;
+  m_keeps_spare = true;
+  open_spare_channel();
+}
+
+// A server that refuses (MaxSessions) is not asked again before the next channel is wanted.
+void Ssh2Session::open_spare_channel() {
+  if (m_spare || m_is_opening || m_failure) return;
   const auto opening = std::make_shared<Opening>();
   opening->type = "session";
   opening->deadline = TimePoint::max();
@@ -40,7 +45,11 @@ void Ssh2Session::keep_spare_channel() {
       m_executor,
       [](std::shared_ptr<Ssh2Session> self, std::shared_ptr<Opening> spare) -> Async<void> {
         co_await open_task(self, spare);
-        if (!spare->error) self->m_spare = spare->result;
+        if (spare->error) co_return;
+        if (self->m_spare)
+          self->release_channel(spare->result);
+        else
+          self->m_spare = spare->result;
       }(shared_from_this(), opening),
       asio::detached);
 }
@@ -104,6 +113,7 @@ Async<Ssh2Session::OpenedChannel> Ssh2Session::open_channel(std::string type, st
   if (m_spare && type == "session") {
     const OpenedChannel spare = *m_spare;
     m_spare.reset();
+    if (m_keeps_spare) open_spare_channel();
     co_return spare;
   }
   const auto self = shared_from_this();
@@ -125,6 +135,7 @@ Async<Ssh2Session::OpenedChannel> Ssh2Session::open_channel(std::string type, st
     }
   }
   if (opening->error) throw Error(*opening->error);
+  if (m_keeps_spare) open_spare_channel();
   co_return opening->result;
 }
 

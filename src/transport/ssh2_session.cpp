@@ -375,7 +375,7 @@ Async<void> Ssh2Session::watch_loop(std::shared_ptr<Ssh2Session> self, LivenessO
       break;
     }
     try {
-      self->keep_spare_channel();
+      if (self->m_channels.empty()) self->open_spare_channel();  // else nothing could be taken in: see pump()
       self->probe_peer();
     } catch (const Error&) {
       break;  // it has failed, and all know

@@ -84,6 +84,8 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
     std::uint32_t number = 0;
   };
   Async<OpenedChannel> open_channel(std::string type, std::string message, std::chrono::milliseconds limit);
+  /// From now on a session channel is opened ahead for the next who wants one.
+  void keep_spare_channel();
   /// Sends the channel's close and frees it when the peer has answered, in the background.
   void release_channel(OpenedChannel channel) noexcept;
 
@@ -134,7 +136,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   long send(const char* data, std::size_t size);
   void pump();
   void probe_peer();
-  void keep_spare_channel();
+  void open_spare_channel();
 
   boost::asio::any_io_executor m_executor;
   std::unique_ptr<ByteStream> m_stream;
@@ -160,6 +162,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   bool m_is_opening = false;
   TimePoint m_released_at;  ///< when a channel was last given back
   std::set<LIBSSH2_CHANNEL*> m_channels;
+  bool m_keeps_spare = false;
   std::optional<OpenedChannel> m_spare;  ///< an open session channel for the next exec
 };
 

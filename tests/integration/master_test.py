@@ -44,6 +44,53 @@ class Master(testbed.TestCase):
                 self.assert_ok(local.run("re", "sync", "true"))
                 self.assertEqual(self.logins(remote), 2)
 
+    def test_shells_started_ahead_hold_no_old_login_files(self):
+        remote = self.remote()
+        account = "alice" if remote.mode == "root" else remote.account
+        local = self.project(remote, account=account)
+        for text in ("one", "two", "three"):
+            remote.write(account, ".bashrc", f"export RE_TEST_WORD={text}\n")
+            for _ in range(3):
+                self.assertEqual(self.assert_ok(local.run("re", "sync", "echo $RE_TEST_WORD")).out, text + "\n")
+
+    def shells(self, remote):
+        return [pid for pid, command in remote.processes() if command in ("/bin/sh -s", "sh -s")]
+
+    def test_shells_started_ahead_give_way_and_end_with_the_master(self):
+        remote = self.remote("MaxSessions 3")
+        testbed.need(remote.mode != "plain", "a process namespace, to see its processes")
+        local = self.project(remote)
+        for _ in range(3):
+            self.assert_ok(local.run("re", "sync", "true"))
+        wait_for(lambda: self.shells(remote), "a shell that waits")
+        running = [local.spawn("re", "sync", "echo ready; read line; echo $line", stdin=-1, stdout=-1, stderr=-1, bufsize=0)
+                   for _ in range(3)]
+        for process in running:
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+        self.assertEqual(self.logins(remote), 1)
+        for process in running:
+            out, err = process.communicate(b"done\n", timeout=60)
+            self.assertEqual((process.returncode, out), (0, b"done\n"), err)
+        self.assert_ok(local.run("re", "master", "stop"))
+        wait_for(lambda: not self.shells(remote), "the end of the shells")
+
+    def test_a_host_that_went_silent_is_reached_anew(self):
+        remote = self.remote()
+        wire = self.proxy(remote)
+        local = self.local()
+        local.add_remote(remote, port=wire.port)
+        (local.project / "x.py").write_text("print('x')\n")
+        self.assert_ok(local.run("re", "init"))
+        for command in (["list"], ["sync", "python3 x.py"]):
+            with self.subTest(command):
+                for _ in range(3):
+                    self.assert_ok(local.run("re", "sync", "true"))
+                before = wire.connections
+                wire.strand()
+                time.sleep(11)  # so long a silence is suspicious
+                self.assert_ok(local.run("re", *command, timeout=30))
+                self.assertGreater(wire.connections, before)
+
     def test_persist_0_does_without(self):
         remote = self.remote()
         local = self.local(remote)

@@ -22,6 +22,9 @@ struct ScriptCall {
   std::string_view library;  ///< must outlive the call
   std::string function;
   std::vector<std::string> arguments;
+  /// Whether the call may be sent once more when the connection turns out to be lost before an answer came:
+  /// it may have run.
+  enum class Repeat { allowed, forbidden } repeat = Repeat::allowed;
 };
 
 /// What is sent for a call. A prefix of it that lacks even one byte of the closing line has no effect.
@@ -70,12 +73,16 @@ class Host {
   /// (protocol)). Throws Error: timeout after `deadline` (the channel is then closed), unreachable, protocol
   /// (no mark came: not a POSIX shell, or a login script that never ends).
   Async<Answer> run(ScriptCall call, std::chrono::milliseconds deadline);
-  /// Starts a call; returns when its first mark has come. Throws as run() does.
+  /// Starts a call; returns when its first mark has come. Where the connection is made anew by itself (see
+  /// transport::connect) a call that may be repeated is. Throws as run() does.
   Async<std::unique_ptr<ScriptRun>> start(ScriptCall call, std::chrono::milliseconds deadline);
 
   static constexpr std::size_t k_answer_limit = std::size_t{64} << 20U;
 
  private:
+  enum class Attempt { first, second };
+  Async<std::unique_ptr<ScriptRun>> start_once(const ScriptCall& call, Attempt attempt);
+
   std::unique_ptr<transport::Connection> m_connection;
   std::string m_name;
 };

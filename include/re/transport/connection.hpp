@@ -24,14 +24,23 @@ struct Chunk {
 struct PtyRequest {
   std::string term = "xterm";  ///< the TERM value to ask for
   sys::WindowSize size;
+
+  bool operator==(const PtyRequest&) const = default;
 };
+
+/// A POSIX shell that reads a script from its input, in the words that every login shell reads alike.
+inline constexpr std::string_view k_shell_command = "exec /bin/sh -s";
 
 struct ExecRequest {
   /// Given to the user's login shell as it is; must therefore be a constant that every login shell reads
-  /// alike
-  /// ("exec /bin/sh -s").
+  /// alike (k_shell_command).
   std::string command;
   std::optional<PtyRequest> pty;
+  /// A connection that starts such a process ahead, for the next request that is equal, gives it this input
+  /// first; otherwise it is not sent. Empty: the process is not to be started ahead.
+  std::string preamble = {};
+
+  bool operator==(const ExecRequest&) const = default;
 };
 
 /// One remote process (or one forwarded TCP stream: then output only, and wait() gives code 0).

@@ -65,6 +65,11 @@ struct MasterOptions {
   std::chrono::milliseconds persist{0};  ///< idle time before it ends
 };
 
+enum class Keep : unsigned char {
+  while_used,
+  open  ///< for whoever comes: a channel is opened ahead
+};
+
 /// What a connect needs beside its target. All references outlive the connection.
 struct ConnectContext {
   Prompter& prompter;
@@ -72,6 +77,7 @@ struct ConnectContext {
   std::filesystem::path state_directory;     ///< where "this host needs openssh" is remembered
   std::filesystem::path runtime_directory;   ///< for sockets; 0700
   std::optional<MasterOptions> master = {};  ///< nothing: connect directly
+  Keep keep = Keep::while_used;
 };
 
 /// Whether a connection that the master holds will do.

@@ -16,6 +16,7 @@ class _Wire:
     def __init__(self, proxy, near, far):
         self.near, self.far = near, far
         self._proxy = proxy
+        self.flowing = proxy.flowing
         self._ended = threading.Event()
         for source, sink in ((near, far), (far, near)):
             pending = queue.Queue(maxsize=64)
@@ -39,7 +40,7 @@ class _Wire:
         while True:
             due, data = pending.get()
             time.sleep(max(0.0, due - time.monotonic()))
-            while not self._proxy.flowing.wait(0.5):
+            while not self.flowing.wait(0.5):
                 if self._ended.is_set():
                     return
             try:
@@ -70,7 +71,8 @@ class Proxy:
 
     blackhole() lets nothing through in either direction, and loses nothing: what was sent arrives after restore(), as
     TCP makes it do after an outage. New connections are accepted and then hear nothing. cut() resets what is open and
-    refuses what is new, until restore(). reset() resets what is open now. `delay` is in seconds, one way.
+    refuses what is new, until restore(). reset() resets what is open now. strand() is what an address change does to
+    what is open. `delay` is in seconds, one way.
     """
 
     def __init__(self, target_port):
@@ -134,6 +136,12 @@ class Proxy:
 
     def blackhole(self):
         self.flowing.clear()
+
+    def strand(self):
+        """What is open now passes nothing any more, for ever; what is new does."""
+        with self._lock:
+            for wire in self._wires:
+                wire.flowing = threading.Event()
 
     def reset(self):
         with self._lock:

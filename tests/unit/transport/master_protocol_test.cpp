@@ -62,7 +62,7 @@ TEST(MasterProtocol, names_and_answers_make_no_other_connection_and_all_else_doe
 }
 
 TEST(MasterProtocol, calls_answers_and_errors_are_read_as_they_were_written) {
-  ExecCall exec{"key", {"exec /bin/sh -s", PtyRequest{"vt100", {132, 50}}}};
+  ExecCall exec{"key", {std::string(k_shell_command), PtyRequest{"vt100", {132, 50}}, "a=1\n"}};
   EXPECT_EQ(parse_exec(to_body(exec)).value().request.pty->size, (sys::WindowSize{132, 50}));
   exec.request.pty.reset();
   EXPECT_FALSE(parse_exec(to_body(exec)).value().request.pty);

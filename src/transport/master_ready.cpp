@@ -1,0 +1,91 @@
+#include "transport/master_ready.hpp"
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace re::transport {
+
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// Commands typed one after the other find one ready; a host that is left alone, or asked once, keeps no
+// process of ours.
+constexpr auto k_longest_wait = 60s;
+// Calls that follow each other so closely are a script's: while one takes a process, the next is being
+// started.
+constexpr auto k_haste = 2s;
+
+}  // namespace
+
+Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
+  while (!request.preamble.empty() && request == m_request && !m_has_ended) {
+    while (!m_ready.empty()) {
+      const auto exchange = std::move(m_ready.front().exchange);
+      m_ready.pop_front();
+      if (!exchange->has_ended()) co_return exchange;
+    }
+    if (m_starting == 0) break;
+    m_changed.expires_at(steady_clock::time_point::max());
+    boost::system::error_code ignored;
+    co_await m_changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return nullptr;
+}
+
+std::size_t ReadyProcesses::wanted() {
+  const auto pause = steady_clock::now() - std::exchange(m_asked_at, steady_clock::now());
+  if (pause < k_haste) return 2;
+  return pause < k_longest_wait ? 1 : 0;
+}
+
+Async<void> ReadyProcesses::prepare(ExecRequest request, Doubt doubt) {
+  if (request.preamble.empty() || m_has_ended) co_return;
+  const auto self = shared_from_this();
+  const std::size_t count = std::max<std::size_t>(wanted(), doubt == Doubt::yes ? 1 : 0);
+  if (request != m_request || doubt == Doubt::yes) {
+    while (!m_ready.empty()) co_await give_up_one();
+    m_request = request;
+  }
+  while (m_ready.size() + m_starting < count) co_await start_one(request);
+}
+
+Async<void> ReadyProcesses::start_one(ExecRequest request) {
+  const auto self = shared_from_this();
+  ++m_starting;
+  const std::shared_ptr<void> leave(nullptr, [self](void*) {
+    --self->m_starting;
+    self->m_changed.cancel();
+  });
+  auto channel = co_await m_link->connection().exec(request);
+  co_await channel->write(request.preamble);
+  m_link->heard_at = steady_clock::now();
+  auto exchange = Exchange::begin(m_executor, m_link, std::move(channel), Exchange::Streams::with_error);
+  if (m_has_ended || request != m_request) {
+    co_await exchange->close();
+  } else {
+    m_ready.push_back({std::move(exchange), steady_clock::now()});
+  }
+}
+
+Async<bool> ReadyProcesses::give_up_one() {
+  if (m_ready.empty()) co_return false;
+  const auto exchange = std::move(m_ready.front().exchange);
+  m_ready.pop_front();
+  co_await exchange->close();
+  co_return true;
+}
+
+Async<void> ReadyProcesses::end(Which which) {
+  const auto self = shared_from_this();
+  if (which == Which::all) m_has_ended = true;
+  const auto latest = steady_clock::now() - (which == Which::all ? 0s : k_longest_wait);
+  while (!m_ready.empty() && m_ready.front().since <= latest) co_await give_up_one();
+  m_changed.cancel();
+}
+
+}  // namespace re::transport
