@@ -60,9 +60,14 @@ re_is_in_step() {
   [ "$re_found" = "$re_base" ]
 }
 
+# Only what is new is written out: on a busy host a sync of the file system may take longer than a launch may. What came
+# before the rename in the journal (the links) is on the disk before it.
 re_finish_patch() {
   re_fault patch.seal || return 1
-  re_seal_snapshot && cd .. || return 1
+  re_make_read_only || return 1
+  re_fault patch.sync || return 1
+  re_on_names tree "../manifest
+$re_names" sync && cd .. || return 1
   re_fault patch.publish || return 1
   re_publish_snapshot "$re_new" "$re_name" || return 1
   re_note_latest "$re_name" "$re_id"

@@ -273,13 +273,16 @@ re_fill_snapshot() {
   re_add_extras "$@" >>changed || return 1
 }
 
+re_seal_snapshot() {
+  re_make_read_only && { sync -f . 2>/dev/null || sync; }
+}
+
 # Nothing may be newer than the manifest: that is what tells a file that was written to later. A link always is, and
 # a file is when the client's clock is ahead of ours. A touch that knows no -h costs no more than speed.
-re_seal_snapshot() {
+re_make_read_only() {
   find tree -type d -exec chmod 0555 {} + \
     -o -newer manifest -exec sh -c 'touch -h -r manifest "$@" 2>/dev/null; :' sh {} + &&
-    rm -f keep copy sums run touched got problem failure changed maker edits names &&
-    { sync -f . 2>/dev/null || sync; }
+    rm -f keep copy sums run touched got problem failure changed maker edits names
 }
 
 # Of two makers of one name the first rename wins. `mv` into a directory that has come meanwhile nests: that is undone.
