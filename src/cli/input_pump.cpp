@@ -1,5 +1,6 @@
 #include "cli/input_pump.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -31,11 +32,20 @@ class InputReadiness {
     event.events = EPOLLIN;
     m_can_wait = ::epoll_ctl(m_epoll.native_handle(), EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0;
   }
+  // Asio may wake us for nothing, and the read that follows blocks.
   Async<void> wait() {
-    if (m_can_wait) co_await m_epoll.async_wait(Descriptor::wait_read, boost::asio::use_awaitable);
+    if (!m_can_wait) co_return;
+    do {
+      co_await m_epoll.async_wait(Descriptor::wait_read, boost::asio::use_awaitable);
+    } while (!is_ready());
   }
 
  private:
+  [[nodiscard]] static bool is_ready() {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&input, 1, 0) == 1;
+  }
+
   Descriptor m_epoll;
   bool m_can_wait = false;
 };

@@ -81,6 +81,8 @@ void place_descriptors(const SpawnOptions& options, int null_fd) {
   std::array<int, 3> wanted = {options.input, options.output, options.error};
   for (int& fd : wanted) fd = ::fcntl(fd < 0 ? null_fd : fd, F_DUPFD_CLOEXEC, 3);
   for (int target = 0; target < 3; ++target) ::dup2(wanted.at(static_cast<std::size_t>(target)), target);
+  // Sockets that Asio makes are not close-on-exec: a child with a copy would keep open what we have closed.
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   for (const int fd : options.inherited) ::fcntl(fd, F_SETFD, 0);
 }
 
@@ -162,7 +164,9 @@ Async<ExitStatus> Child::wait_async() {
   if (!m_status) {
     asio::posix::stream_descriptor ended(co_await asio::this_coro::executor,
                                          duplicate(m_pidfd.get()).release());
-    co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    // Asio's word is not enough: an event that was meant for a descriptor closed in the same round may wake
+    // us, and wait() would then hold up the whole program.
+    while (!poll()) co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
   }
   co_return wait();
 }

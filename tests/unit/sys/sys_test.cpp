@@ -53,6 +53,22 @@ TEST(ChildTest, a_signal_is_told_from_a_code) {
   EXPECT_EQ(child.wait().signal, SIGTERM);
 }
 
+// Sockets of Asio, for one: they are made without close-on-exec.
+TEST(ChildTest, inherits_no_descriptor_that_it_was_not_given) {
+  constexpr int k_stray = 77;
+  constexpr int k_given = 78;
+  const auto pipe = make_pipe();
+  ASSERT_EQ(::dup2(pipe.read_end.get(), k_stray), k_stray);
+  ASSERT_EQ(::dup2(pipe.read_end.get(), k_given), k_given);
+  const Fd stray(k_stray);
+  const Fd given(k_given);
+  SpawnOptions options;
+  options.arguments = {"sh", "-c", "[ -e /proc/self/fd/78 ] && [ ! -e /proc/self/fd/77 ]"};
+  options.inherited = {k_given};
+  Child child = Child::spawn(options);
+  EXPECT_EQ(child.wait().code, 0);
+}
+
 TEST(ChildTest, is_awaited_without_blocking) {
   boost::asio::io_context io;
   SpawnOptions options;
