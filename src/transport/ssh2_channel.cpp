@@ -102,6 +102,12 @@ Async<void> Ssh2Channel::write(std::string_view data) {
 
 Async<void> Ssh2Channel::close_input() {
   if (m_is_input_closed || m_is_released) co_return;
+  if (m_purpose == Purpose::terminal_process) {
+    const std::string end_of_file(1, '\004');  // a terminal has no other
+    co_await write(end_of_file);
+    m_is_input_closed = true;
+    co_return;
+  }
   m_is_input_closed = true;
   if (is_closed_by_peer()) co_return;
   LIBSSH2_CHANNEL* channel = m_opened.channel;

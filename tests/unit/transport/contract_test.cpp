@@ -171,6 +171,19 @@ TEST_P(TransportContract, a_pty_passes_input_once_and_its_code) {
   });
 }
 
+TEST_P(TransportContract, the_end_of_the_input_reaches_what_reads_a_pty) {
+  m_runner.run([&]() -> Async<void> {
+    auto channel = co_await exec_on_pty("echo ready; cat; exit 7");
+    co_await read_until(*channel, "ready\r\n");
+    co_await channel->write("x\n");
+    co_await channel->close_input();
+    const auto output = co_await read_all(*channel);
+    EXPECT_EQ(output.output, "x\r\nx\r\n");  // the echo, and what cat wrote
+    const auto status = co_await channel->wait();
+    EXPECT_EQ(status.code, 7);
+  });
+}
+
 TEST_P(TransportContract, a_pty_can_be_resized) {
   m_runner.run([&]() -> Async<void> {
     auto channel = co_await exec_on_pty(

@@ -431,23 +431,6 @@ TEST_F(OpensshConnectionTest, what_a_terminal_prints_before_we_know_that_it_is_o
   EXPECT_EQ(m_runner.run([&]() { return read_all(*channel); }), "early\r\n");
 }
 
-TEST_F(OpensshConnectionTest, the_end_of_the_input_reaches_what_reads_a_terminal) {
-  start({});
-  connect();
-  m_runner.run([&]() -> Async<void> {
-    ExecRequest request;
-    request.command = "cat; exit 7";
-    request.pty.emplace();
-    auto channel = co_await m_connection->exec(request);
-    co_await channel->write("x\n");
-    co_await channel->close_input();
-    const auto output = co_await read_all(*channel);
-    EXPECT_EQ(output, "x\r\nx\r\n");  // the echo, and what cat wrote
-    const auto status = co_await channel->wait();
-    EXPECT_EQ(status.code, 7);
-  });
-}
-
 TEST_F(OpensshConnectionTest, the_death_of_the_master_is_a_lost_connection) {
   start({});
   connect();
