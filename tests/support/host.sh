@@ -111,7 +111,9 @@ write_config() {
     keys=$at/home/$(id -un)/.ssh/authorized_keys
     environment="$environment HOME=$at/home/$(id -un) RE_TESTBED=$dir"
   fi
+  # Of all options the first value holds, but of MaxStartups the last.
   cat >etc/sshd_config <<EOF
+MaxStartups 200
 Include $at/etc/extra.conf
 ListenAddress 127.0.0.1
 HostKey $at/etc/ssh_host_ed25519_key
@@ -126,7 +128,6 @@ UseDNS no
 PrintMotd no
 PrintLastLog no
 X11Forwarding no
-MaxStartups 200
 LogLevel VERBOSE
 AcceptEnv LANG LC_*
 Subsystem sftp internal-sftp
