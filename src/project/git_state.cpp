@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "re/base/error.hpp"
 #include "re/base/strings.hpp"
@@ -128,20 +129,15 @@ bool Git::disarm_filters() {
 }
 
 std::optional<GitState> read(Git& git) {
-  if (!git.disarm_filters()) return std::nullopt;
-  const auto inside = git.ask({"rev-parse", "--is-inside-work-tree"});
-  if (!inside || trim(inside->output) != "true") return std::nullopt;
+  // Of a repository without a commit the second word comes back as it is, with a failure.
+  const auto answer = git.ask({"rev-parse", "--is-inside-work-tree", "HEAD^{commit}"});
+  if (!answer) return std::nullopt;
+  const auto lines = split_lines(answer->output);
+  if (lines.empty() || lines.front() != "true") return std::nullopt;
   GitState state;
-  const auto commit = git.ask({"rev-parse", "--quiet", "--verify", "HEAD^{commit}"});
-  const auto branch = git.ask({"symbolic-ref", "--quiet", "--short", "HEAD"});
-  const auto untracked = git.ask({"ls-files", "--others", "--exclude-standard", "-z"});
-  if (!commit || !branch || !untracked) return std::nullopt;
-  state.branch = trim(branch->output);
-  for (const auto name : split(untracked->output, '\0')) {
-    if (!name.empty()) state.untracked.emplace_back(name);
-  }
-  if (!commit->succeeded) return state;
-  state.commit = trim(commit->output);
+  if (!answer->succeeded || lines.size() < 2) return state;
+  state.commit = lines[1];
+  if (!git.disarm_filters()) return std::nullopt;
   const auto diff = git.ask({"diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary",
                              "--ignore-submodules=all", "HEAD", "--", "."},
                             k_largest_git_diff);
@@ -151,10 +147,22 @@ std::optional<GitState> read(Git& git) {
   return state;
 }
 
+// Most directories without a repository need no process to tell.
+bool may_be_in_repository(const std::filesystem::path& directory) {
+  if (std::getenv("GIT_DIR") != nullptr) return true;
+  std::error_code error;
+  for (auto at = std::filesystem::absolute(directory); !at.empty(); at = at.parent_path()) {
+    if (std::filesystem::exists(at / ".git", error) || error) return true;
+    if (at == at.root_path()) break;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<GitState> read_git_state(const std::filesystem::path& directory,
                                        std::chrono::milliseconds deadline) {
+  if (!may_be_in_repository(directory)) return std::nullopt;
   Git git(directory, Clock::now() + deadline);
   try {
     return read(git);

@@ -5,16 +5,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace re::project {
 
 struct GitState {
-  std::string commit;                  ///< HEAD in full; empty before the first commit
-  std::string branch;                  ///< empty when HEAD is detached
-  std::string diff;                    ///< uncommitted changes of tracked files against HEAD
-  bool diff_truncated = false;         ///< the diff was longer than k_largest_git_diff and was cut there
-  std::vector<std::string> untracked;  ///< not ignored, relative to `directory`
+  std::string commit;           ///< HEAD in full; empty before the first commit
+  std::string diff;             ///< uncommitted changes of tracked files against HEAD
+  bool diff_truncated = false;  ///< the diff was longer than k_largest_git_diff and was cut there
 };
 
 inline constexpr std::size_t k_largest_git_diff = std::size_t{1} << 20U;
