@@ -81,6 +81,8 @@ re_follow() {
   command exec 6<"$1"
   flock -s 6 &
   re_waiter=$!
+  re_announce_end "$re_waiter" >/dev/null 4>&- &
+  re_herald=$!
   exec 6<&-
   tail --pid="$re_waiter" -s 0.1 -f -c "+$(($2 + 1))" log &
   re_tail=$!
@@ -89,7 +91,18 @@ re_follow() {
     wait "$!"
   fi
   wait "$re_tail"
-  kill "$re_waiter"
+  kill "$re_waiter" "$re_herald"
+}
+
+# Both tails look for the end ten times a second, and at once when inotify says that their file was written to: a hole
+# punched far behind its end says that and changes nothing. They see the end when the shell has reaped the process.
+re_announce_end() {
+  flock -s 6
+  re_looks=0
+  while kill -0 "$1" && [ "$((re_looks += 1))" -le 50 ]; do re_pause; done
+  for re_file in log err; do
+    [ -e "$re_file" ] && fallocate -p -o 8796093022208 -l 4096 "$re_file"
+  done
 }
 
 # The same for a tail that cannot: looks again and again.
