@@ -14,7 +14,7 @@ re_take_word() {
   re_word=${1-}
 }
 
-re_pause() { sleep 0.05 2>/dev/null || sleep 1; }
+re_pause() { sleep "${1:-0.05}" 2>/dev/null || sleep 1; }
 
 # re_limited SECONDS COMMAND...: runs the command in the background with its output in $re_scratch/out. Sets re_code
 # to its exit code, or to "hangs" when it did not end in time. It is killed then; one that cannot be killed (it waits
@@ -32,11 +32,16 @@ re_limited() {
   ) </dev/null >/dev/null 2>&1 &
   re_keeper=$!
   re_code=hangs
+  re_looks=0 # what is quick is seen to end soon
   while :; do
     if [ -e "$re_scratch/code" ]; then
       wait "$re_keeper"
       read -r re_code <"$re_scratch/code"
       return 0
+    fi
+    if [ "$((re_looks += 1))" -le 8 ]; then
+      re_pause 0.01
+      continue
     fi
     [ "$(date +%s)" -le "$re_end" ] || break
     re_pause
