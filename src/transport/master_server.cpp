@@ -44,6 +44,7 @@ constexpr auto k_silence = 10s;
 constexpr auto k_patience_after_silence = 5s;
 constexpr auto k_patience = 60s;
 constexpr auto k_look_around = 1s;
+constexpr std::size_t k_descriptors = 65536;  // some ten of a host, while its shells wait
 
 struct FileIdentity {
   dev_t device = 0;
@@ -413,6 +414,7 @@ std::string master_version() {
 int master_main(const std::vector<std::string>& words) {
   const auto persist = words.size() == 3 ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
   if (!persist) throw Error(ErrorKind::usage, "__master is for re itself, and for nothing else");
+  sys::make_room_for_descriptors(k_descriptors);
   asio::io_context io(1);
   MasterServer server(io, {words[0], words[1], std::chrono::milliseconds(*persist)});
   if (server.start() == MasterServer::Start::another_serves) return 0;

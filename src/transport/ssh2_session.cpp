@@ -20,7 +20,9 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr std::size_t k_read_size = std::size_t{256} << 10U;
+// An idle session holds a buffer of the first size; one that carries bulk data of the second.
+constexpr std::size_t k_idle_read_size = std::size_t{16} << 10U;
+constexpr std::size_t k_busy_read_size = std::size_t{256} << 10U;
 constexpr std::size_t k_inbound_limit = std::size_t{1} << 20U;
 constexpr std::size_t k_outbound_limit = std::size_t{1} << 20U;
 constexpr auto k_farewell = 200ms;
@@ -129,8 +131,9 @@ void Ssh2Session::start() {
 Async<void> Ssh2Session::read_once() {
   while (inbound_size() >= k_inbound_limit) co_await wait_for_change();
   m_inbound.erase(0, std::exchange(m_inbound_taken, 0));
-  std::string piece(k_read_size, '\0');
+  std::string piece(m_is_busy ? k_busy_read_size : k_idle_read_size, '\0');
   const std::size_t count = co_await m_stream->read_some(piece.data(), piece.size());
+  m_is_busy = count >= k_idle_read_size;
   if (count == 0) {
     wake_all();  // what came before the end is taken in first
     co_await asio::post(m_executor, asio::use_awaitable);

@@ -155,6 +155,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   std::string m_sending;
   std::uint64_t m_consumed = 0;  ///< bytes that libssh2 took in
   TimePoint m_last_received;
+  bool m_is_busy = false;  ///< the last read filled its buffer
 
   std::list<boost::asio::steady_timer*> m_waiting;
   boost::asio::steady_timer m_writer_signal;
