@@ -19,7 +19,7 @@ struct FanOut::Parts {
   ProjectFiles& files;
   std::chrono::milliseconds connect_limit;
   Turnstile turnstile{k_submissions_at_once};
-  bool has_read = false;
+  std::shared_ptr<const LocalState> state = {};
 };
 
 FanOut::FanOut(Fleet& fleet, Submitter& submitter, ProjectFiles& files,
@@ -39,8 +39,9 @@ Async<Submitted> FanOut::submit(Place place, std::function<SubmitRequest()> make
   if (failure) throw failure->within("cannot start a job on " + place.label);
   const auto turn = co_await m_parts->turnstile.enter({});
   SubmitRequest request = make_request();
-  // --force: what was read for the first is known anew for all.
-  if (std::exchange(m_parts->has_read, true)) request.trust = Trust::times;
+  if (!m_parts->state && request.source == Source::current)
+    m_parts->state = std::make_shared<const LocalState>(m_parts->files.read(request.trust));
+  request.state = m_parts->state;
   co_return co_await m_parts->submitter.submit(std::move(request), m_parts->files);
 }
 

@@ -76,7 +76,7 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
                   "drop --no-rsync");
     }
   } else {
-    attempt.state = files.read(attempt.request.trust);
+    attempt.state = attempt.request.state ? *attempt.request.state : files.read(attempt.request.trust);
     if (attempt.has_own_tree()) {
       spec.snapshot = attempt.state.snapshot;
       attempt.patch = files.make_patch(attempt.state, attempt.request.remote);

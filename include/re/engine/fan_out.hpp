@@ -19,7 +19,8 @@ class FanOut {
   FanOut(const FanOut&) = delete;
   FanOut& operator=(const FanOut&) = delete;
 
-  /// As Submitter::submit(), when its turn has come; `make_request` is called then.
+  /// As Submitter::submit(), when its turn has come; `make_request` is called then. The project is read for
+  /// the first, and all get what it was then.
   Async<Submitted> submit(Place place, std::function<SubmitRequest()> make_request);
 
  private:

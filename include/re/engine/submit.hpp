@@ -25,6 +25,7 @@ struct SubmitRequest {
   model::JobSpec spec;
   Source source = Source::current;
   Trust trust = Trust::times;
+  std::shared_ptr<const LocalState> state = {};  ///< the project's files, where they were read already
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  ///< for each request to the host
 };
 
