@@ -29,14 +29,18 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(re_options INTERFACE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong
                                               -fstack-clash-protection -fcf-protection -fPIE)
   target_link_options(re_options INTERFACE -pie -Wl,-z,relro,-z,now)
+  if(RE_STATIC)
+    target_link_options(re_options INTERFACE -static-libstdc++ -static-libgcc -Wl,-z,pack-relative-relocs)
+  endif()
 endif()
 
 # GCC 12 takes Asio's own operator new and delete for coroutine frames for a mismatched pair once it has inlined only one
 # of the two (optimised and sanitizer builds): that warning is off. So is -Wrestrict where it optimises: GCC 12 warns of
-# every inlined "literal" + std::string (GCC bug 105651).
+# every inlined "literal" + std::string (GCC bug 105651). Clang warns of libstdc++'s own use of what C++17 deprecates
+# (std::stable_sort's temporary buffer).
 add_library(re_warnings INTERFACE)
 target_compile_options(re_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
   -Woverloaded-virtual -Wcast-align -Wundef -Wformat=2 -Wimplicit-fallthrough
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete> $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict> $<$<BOOL:${RE_WERROR}>:-Werror>)
