@@ -150,7 +150,9 @@ class Registry::Database {
 
   [[nodiscard]] RegistryRecord take_over(const model::JobStatus& status, std::string_view instance) const {
     const StateChange change{status.state, status.exit_code, status.started, status.ended};
-    if (find(status.id)) {
+    if (const auto known = find(status.id)) {
+      if (is_known(*known, change))
+        return *known;  // a transaction that writes nothing need not reach the disk
       update(status.id, change);
       return *find(status.id);
     }
@@ -194,6 +196,14 @@ class Registry::Database {
   }
 
  private:
+  // Whether update() would leave the row as it is.
+  static bool is_known(const RegistryRecord& job, const StateChange& change) {
+    const auto adds_nothing = [](const auto& now, const auto& told) { return !told || now == told; };
+    return (job.state == change.state || job.state == JobState::done) &&
+           adds_nothing(job.exit_code, change.exit_code) && adds_nothing(job.started, change.started) &&
+           adds_nothing(job.ended, change.ended);
+  }
+
   std::unique_ptr<sqlite::Connection> m_connection;
 };
 

@@ -71,17 +71,18 @@ std::string time_stamp(const Clock& clock) {
   return std::to_string(seconds.count());
 }
 
-// The journal belongs to the damaged file: beside a new one it would be rolled back into that.
+// The journal belongs to the damaged file: beside a new one it would be rolled back into that. It goes first:
+// as soon as the file has gone, another process makes a new one, with a journal of its own.
 fs::path move_aside(const fs::path& file, const Clock& clock) {
   fs::path aside = file.string() + ".corrupt-" + time_stamp(clock);
   for (int copy = 2; fs::exists(aside); ++copy) {
     aside = file.string() + ".corrupt-" + time_stamp(clock) + "." + std::to_string(copy);
   }
-  fs::rename(file, aside);
   for (const char* suffix : {"-journal", "-wal", "-shm"}) {
     const fs::path companion = file.string() + suffix;
     if (fs::exists(companion)) fs::rename(companion, aside.string() + suffix);
   }
+  fs::rename(file, aside);
   return aside;
 }
 
@@ -91,8 +92,9 @@ OpenedRegistry open_registry_file(const fs::path& file, const Clock& clock) {
   if (const auto parent = file.parent_path(); !parent.empty()) sys::ensure_private_directory(parent);
   try {
     return {open_sound(file), {}};
-  } catch (const sqlite::Damaged&) {
-    // Another process may have found the same: only one moves the file, the other finds a sound one below.
+  } catch (const Error&) {
+    // Another process may have found it damaged, too: only one moves the file, and to the others it may
+    // vanish in any moment. They find a sound one below.
   }
   const auto lock = sys::FileLock::wait(file.string() + ".lock");
   try {

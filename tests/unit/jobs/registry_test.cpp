@@ -182,6 +182,20 @@ TEST_F(RegistryTest, a_deleted_registry_is_rebuilt_from_the_hosts) {
   for (std::size_t at = 0; at < listing.size(); ++at) EXPECT_EQ(records[at].index, listing[at].index);
 }
 
+TEST_F(RegistryTest, a_listing_that_tells_nothing_new_writes_nothing) {
+  auto registry = open();
+  auto job = status_of("p", 1, JobState::running);
+  job.started = re::jobs::Time(std::chrono::seconds(1'800'000'000));
+  registry.take_over(job, "gpu");
+  const auto before = re::sys::read_file(m_file);  // SQLite counts every commit in it
+  EXPECT_EQ(registry.take_over(job, "gpu").started, job.started);
+  EXPECT_EQ(re::sys::read_file(m_file), before);
+  job.state = JobState::done;
+  job.exit_code = 3;
+  EXPECT_EQ(registry.take_over(job, "gpu").exit_code, 3);
+  EXPECT_NE(re::sys::read_file(m_file), before);
+}
+
 TEST_F(RegistryTest, lists_by_project_instance_and_state) {
   auto registry = open();
   registry.add_intent(spec_of("p", "a"), "here");
