@@ -88,6 +88,7 @@ Async<jobs::LogState> read_news(remote::Host& host, JobId id, jobs::Offsets& off
   jobs::LogState state;
   for (const auto stream : {jobs::LogStream::output, jobs::LogStream::error}) {
     auto& offset = stream == jobs::LogStream::output ? offsets.output : offsets.error;
+    if (stream == jobs::LogStream::error && state.error_size.value_or(0) == offset) break;
     for (;;) {
       const jobs::JobHost::LogRange range{stream, offset, std::uint64_t{1} << 20U};
       const auto piece = co_await jobs_there.read_log(id, range, k_request_deadline);

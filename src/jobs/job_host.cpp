@@ -13,18 +13,21 @@ namespace re::jobs {
 
 namespace {
 
-// "size=<n>"
-std::uint64_t read_size(std::string_view text) {
-  const auto size = text.starts_with("size=") ? parse_number<std::uint64_t>(text.substr(5))
-                                              : std::optional<std::uint64_t>();
-  if (!size) throw Error(ErrorKind::protocol, "the host's answer about a log cannot be understood");
-  return *size;
+std::optional<std::uint64_t> read_number(std::string_view word, std::string_view name) {
+  return word.starts_with(name) ? parse_number<std::uint64_t>(word.substr(name.size()))
+                                : std::optional<std::uint64_t>();
 }
 
+// Behind the state "size=<n> err=<n or ->".
 LogState read_log_state(std::string_view trailer, const JobId& id) {
   LogState state;
-  const auto rest = read_state(trailer, state, id);
-  state.size = read_size(rest);
+  const auto words = split(read_state(trailer, state, id), ' ');
+  const auto size = read_number(words.front(), "size=");
+  if (words.size() == 2) state.error_size = read_number(words.back(), "err=");
+  if (!size || words.size() != 2 || (!state.error_size && words.back() != "err=-")) {
+    throw Error(ErrorKind::protocol, "the host's answer about a log cannot be understood");
+  }
+  state.size = *size;
   return state;
 }
 

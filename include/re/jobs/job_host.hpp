@@ -46,6 +46,7 @@ struct LogState {
   std::uint64_t size = 0;  ///< of the file, in bytes; smaller than an offset that was read before: truncated
   model::JobState state = model::JobState::unknown;
   std::optional<int> exit_code;
+  std::optional<std::uint64_t> error_size;  ///< of the file of stderr, where the job has one
 };
 
 struct LogPiece {

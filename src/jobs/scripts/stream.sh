@@ -122,7 +122,15 @@ re_poll() {
   done
 }
 
-# re_read_log ID FILE OFFSET LIMIT: a piece. Trailer: <state> <exit code or -> size=<size>
+# re_set_log_trailer: <state> <exit code or -> size=<of what was read> err=<of stderr's file, or ->
+re_set_log_trailer() {
+  re_trailer="$re_state ${re_code:--} size=$re_bytes err="
+  re_bytes=-
+  [ ! -e err ] || re_size err
+  re_trailer=$re_trailer$re_bytes
+}
+
+# re_read_log ID FILE OFFSET LIMIT: a piece.
 re_read_log() {
   re_enter "$1" || return 1
   re_here
@@ -131,11 +139,11 @@ re_read_log() {
   set -- "$2" "$3" "$4" "$re_bytes"
   [ "$4" -le "$(($2 + $3))" ] || set -- "$1" "$2" "$3" "$(($2 + $3))"
   re_range "$1" "$2" "$4" 2>/dev/null
-  re_trailer="$re_state ${re_code:--} size=$re_bytes"
+  re_set_log_trailer
 }
 
-# re_tail_log ID FILE LINES: the last lines. Trailer: as re_read_log's, the size being where the output ended: who
-# goes on from there misses and repeats nothing.
+# re_tail_log ID FILE LINES: the last lines. The size in the trailer is where the output ended: who goes on from there
+# misses and repeats nothing.
 re_tail_log() {
   re_enter "$1" || return 1
   re_here
@@ -152,5 +160,5 @@ re_tail_log() {
     [ "${1-}" = pos: ] && re_bytes=$2
   fi
   exec 4>&-
-  re_trailer="$re_state ${re_code:--} size=$re_bytes"
+  re_set_log_trailer
 }
