@@ -39,7 +39,7 @@ struct Turnstile::Inside {
     const auto next = std::find_if(waiting.begin(), waiting.end(),
                                    [this](const auto& waiter) { return may_enter(waiter->kind); });
     if (next == waiting.end()) return;
-    const auto waiter = *next;
+    const auto waiter = std::move(*next);
     waiting.erase(next);
     enter(waiter->kind);
     waiter->is_admitted = true;

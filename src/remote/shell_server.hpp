@@ -61,7 +61,6 @@ class ShellServer {
   boost::asio::posix::stream_descriptor m_socket;
   std::array<sys::Fd, 3> m_passed;
   std::string m_received;
-  bool m_has_ended = false;
   std::optional<Outcome> m_outcome;
   std::string m_error_text;
 };
