@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +23,10 @@ def end_with_parent(signal_number=signal.SIGKILL):
     return prepare
 
 
+# A snapshot's directories are read-only, which stops everybody but root.
+_REMOVE = 'find "$1" -xdev -type d ! -perm -200 -exec chmod u+w {} +; rm -rf --one-file-system "$1"'
+
+
 class Directory:
     """A temporary directory that is removed by close(), or by a guard when this process dies first."""
 
@@ -31,11 +34,11 @@ class Directory:
         # Short, for the sake of unix sockets (108 bytes); not TMPDIR, which a build machine may set to anything.
         self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", 'trap "" INT TERM HUP; read -r _; sleep 0.2; rm -rf --one-file-system "$1"', "guard",
-             str(self.path)], stdin=subprocess.PIPE, start_new_session=True)
+            ["/bin/sh", "-c", 'trap "" INT TERM HUP; read -r _; sleep 0.2; ' + _REMOVE, "guard", str(self.path)],
+            stdin=subprocess.PIPE, start_new_session=True)
 
     def close(self):
-        shutil.rmtree(self.path, ignore_errors=True)
+        subprocess.run(["/bin/sh", "-c", _REMOVE, "remove", str(self.path)], stderr=subprocess.DEVNULL, check=False)
         if self._guard.poll() is None:
             self._guard.kill()
         self._guard.stdin.close()
