@@ -116,7 +116,7 @@ class Wire(testbed.TestCase):
         return self.me.spawn(*SSH, "-o", "ServerAliveInterval=0", "-p", self.wire.port, "-i", self.bed.key,
                              f"{self.bed.account}@127.0.0.1",
                              f"sh -c 'i=0; while test $i -lt {lines}; do i=`expr $i + 1`; echo $i; sleep 0.01; done'",
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
 
     def test_a_blackhole_delays_and_loses_nothing(self):
         process = self.count(100)
