@@ -1,0 +1,14 @@
+// re.conf, .recompute.conf and .recompute/config.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/parse.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const re::config::LayerContext context{"file", "/home/me"};
+  static_cast<void>(re::config::parse_user_layer(text, context));
+  static_cast<void>(re::config::parse_project_layer(text, context));
+  return 0;
+}
