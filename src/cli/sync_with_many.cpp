@@ -9,6 +9,7 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/host_printer.hpp"
+#include "cli/job_streams.hpp"
 #include "re/engine/crowd.hpp"
 #include "re/ui/text.hpp"
 
@@ -18,56 +19,39 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds k_signal_deadline{20};
-constexpr int k_presses_to_detach = 3;
-
 // The job at one place, as long as its streams are open. A signal under way to it may outlive the command.
 struct Member {
   Member(engine::Submitted submitted, HostPrinter its_printer)
       : host(std::move(submitted.host)),
         streams(std::move(submitted.streams)),
-        id(submitted.spec.id),
-        index(submitted.spec.index),
+        spec(std::move(submitted.spec)),
         printer(std::move(its_printer)) {}
 
   std::shared_ptr<remote::Host> host;
   std::unique_ptr<jobs::Attachment> streams;  // goes before its host
-  JobId id;
-  std::uint32_t index;
+  model::JobSpec spec;
   HostPrinter printer;
 };
-
-Async<void> send_signal(std::shared_ptr<Member> member, int signal) {
-  jobs::JobHost host(*member->host);
-  co_await host.send_signal(member->id, signal, k_signal_deadline);
-}
 
 Async<void> detach(std::shared_ptr<Member> member) {
   co_await member->streams->close();
 }
 
 // Streams to the end of the job. Throws Error (unreachable) when it goes on without us.
-Async<int> stream(Member& member) {
+Async<int> stream(Context& context, Member& member) {
   std::optional<Error> failure;
   try {
     co_await member.streams->close_input();
-    for (;;) {
-      const auto chunk = co_await member.streams->read();
-      if (chunk.stream == transport::Chunk::Stream::end) break;
-      const bool is_output = chunk.stream == transport::Chunk::Stream::output;
-      member.printer.print(is_output ? jobs::LogStream::output : jobs::LogStream::error, chunk.data);
-    }
+    const engine::LogSink print = [&member](jobs::LogStream stream, std::string_view data) {
+      member.printer.print(stream, data);
+    };
+    co_await print_streams(*member.streams, print);
   } catch (const Error& error) {
     failure = error;
   }
   member.printer.finish();
-  const std::string index = std::to_string(member.index);
-  if (failure)
-    throw failure->within("job " + index + " goes on, pick it up with `re log --follow " + index + "`");
-  const auto& end = member.streams->end();
-  if (end.exit_code) co_return *end.exit_code;
-  throw Error(ErrorKind::unreachable,
-              "job " + index + " ended without an exit status: " + std::string(to_string(end.state)));
+  if (failure) throw goes_on(*failure, member.spec);
+  co_return settle(context, member.spec, member.streams->end());
 }
 
 class ManySessions {
@@ -100,7 +84,8 @@ class ManySessions {
     for (std::size_t i = 0; i < m_members.size(); ++i) {
       if (!m_has_begun[i]) m_crowd.cancel(i);
       if (m_members[i] != nullptr) {
-        auto task = m_has_detached ? detach(m_members[i]) : send_signal(m_members[i], signal);
+        const auto& member = m_members[i];
+        auto task = m_has_detached ? detach(member) : send_signal(member->host, member->spec.id, signal);
         asio::co_spawn(m_context.io(), std::move(task), [this](const std::exception_ptr& failure) {
           if (failure) m_fan.progress.note("the signal did not reach every job");
         });
@@ -118,8 +103,7 @@ class ManySessions {
     m_members[i] = std::make_shared<Member>(std::move(submitted), std::move(printer));
     std::exception_ptr failure;
     try {
-      m_codes[i] = co_await stream(*m_members[i]);
-      m_context.registry().set_state(m_members[i]->id, {model::JobState::done, m_codes[i], {}, {}});
+      m_codes[i] = co_await stream(m_context, *m_members[i]);
     } catch (...) {
       failure = std::current_exception();
     }

@@ -9,6 +9,7 @@
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/input_pump.hpp"
+#include "cli/job_streams.hpp"
 #include "cli/log_printer.hpp"
 #include "cli/submit.hpp"
 #include "cli/sync_with_many.hpp"
@@ -19,9 +20,6 @@ namespace re::cli {
 namespace {
 
 namespace asio = boost::asio;
-
-constexpr std::chrono::seconds k_signal_deadline{20};
-constexpr int k_presses_to_detach = 3;
 
 // A running sync: the job's streams, our input, and the signals that go to the job.
 class Session {
@@ -38,18 +36,20 @@ class Session {
       const InputPump input(
           m_context.io(), [&streams](std::string_view data) { return streams.write(data); },
           [&streams] { return streams.close_input(); });
-      co_await print_all();
+      const engine::LogSink print = [this](jobs::LogStream stream, std::string_view data) {
+        m_printer.print(stream, data);
+      };
+      co_await print_streams(streams, print);
     } catch (const Error& error) {
       failure = error;
     }
     m_printer.finish();
-    const std::string index = std::to_string(m_submitted.spec.index);
+    const auto& job = m_submitted.spec;
+    const std::string index = std::to_string(job.index);
     if (m_has_detached)
       throw Error(ErrorKind::interrupted, "job " + index + " goes on", "re log --follow " + index);
-    if (failure) {
-      throw failure->within("job " + index + " goes on, pick it up with `re log --follow " + index + "`");
-    }
-    co_return finish();
+    if (failure) throw goes_on(*failure, job);
+    co_return settle(m_context, job, m_submitted.streams->end());
   }
 
   // A signal to `re` goes to the job; who presses Ctrl-C again and again wants to leave.
@@ -61,34 +61,13 @@ class Session {
     }
     if (m_presses == k_presses_to_detach - 1)
       m_context.progress().note("once more Ctrl-C leaves the job running");
-    std::function<Async<void>()> send = [this, signal]() -> Async<void> {
-      jobs::JobHost host(*m_submitted.host);
-      co_await host.send_signal(m_submitted.spec.id, signal, k_signal_deadline);
-    };
+    auto send = send_signal(m_submitted.host, m_submitted.spec.id, signal);
     asio::co_spawn(m_context.io(), std::move(send), [this](const std::exception_ptr& failure) {
       if (failure) m_context.progress().note("the signal did not reach the job");
     });
   }
 
  private:
-  Async<void> print_all() {
-    for (;;) {
-      const auto chunk = co_await m_submitted.streams->read();
-      if (chunk.stream == transport::Chunk::Stream::end) co_return;
-      const bool is_output = chunk.stream == transport::Chunk::Stream::output;
-      m_printer.print(is_output ? jobs::LogStream::output : jobs::LogStream::error, chunk.data);
-    }
-  }
-
-  int finish() {
-    const auto& end = m_submitted.streams->end();
-    m_context.registry().set_state(m_submitted.spec.id, {end.state, end.exit_code, {}, {}});
-    if (end.exit_code) return *end.exit_code;
-    throw Error(ErrorKind::unreachable,
-                "job " + std::to_string(m_submitted.spec.index) +
-                    " ended without an exit status: " + std::string(to_string(end.state)));
-  }
-
   Context& m_context;
   engine::Submitted m_submitted;
   LogPrinter m_printer;
