@@ -95,16 +95,17 @@ class LiveSource final : public CompletionSource {
     const bool is_chosen = parsed.has("instance") || parsed.has("instance-idx");
     const auto wanted = parsed.text("job");
     std::pair<engine::Place, std::vector<std::string>> found{context.place(parsed), {}};
-    std::optional<jobs::RegistryRecord> newest;
-    for (const auto& record : records(context)) {
-      const bool is_wanted = !wanted || *wanted == record.name || *wanted == std::to_string(record.index);
-      const bool is_elsewhere = !wanted && is_chosen && record.instance != found.first.key;
-      const bool ran = record.state != model::JobState::incomplete && record.state != model::JobState::intent;
-      if (is_wanted && !is_elsewhere && ran) newest = record;
+    auto candidates = records(context);
+    if (wanted) {
+      std::erase_if(candidates, [&](const auto& record) {
+        return *wanted != record.name && *wanted != std::to_string(record.index);
+      });
     }
+    const bool is_there = !wanted && is_chosen;
+    const auto newest = newest_that_ran(candidates, is_there ? std::optional(found.first.key) : std::nullopt);
     if (newest) {
       found.first = context.place_of(newest->instance, parsed);
-      found.second.push_back(".re/jobs/" + newest->id.text() + "/work/");
+      found.second.push_back(work_tree_of(newest->id));
     }
     if (!wanted)
       found.second.push_back(remote_project(context, found.first, context.require_project()).directory + "/");

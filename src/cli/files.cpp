@@ -31,6 +31,22 @@ engine::ProjectFiles project_files(Context& context, project::Project project) {
   return {std::move(project), std::move(memory), context.progress()};
 }
 
+std::optional<jobs::RegistryRecord> newest_that_ran(const std::vector<jobs::RegistryRecord>& records,
+                                                    const std::optional<std::string>& place_key) {
+  std::optional<jobs::RegistryRecord> newest;
+  for (const auto& record : records) {
+    const bool is_elsewhere = place_key && record.instance != *place_key;
+    const bool never_ran =
+        record.state == model::JobState::incomplete || record.state == model::JobState::intent;
+    if (!is_elsewhere && !never_ran) newest = record;
+  }
+  return newest;
+}
+
+std::string work_tree_of(const JobId& id) {
+  return ".re/jobs/" + id.text() + "/work/";
+}
+
 engine::Trust trust(const Parsed& parsed) {
   return parsed.has("force") ? engine::Trust::nothing : engine::Trust::times;
 }

@@ -1,6 +1,7 @@
 // What the commands that move files have in common.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,12 @@ engine::RemoteProject remote_project(Context& context, const engine::Place& plac
 /// A project made by recompute.py has no id yet: it gets one.
 project::Project project_with_id(Context& context);
 engine::ProjectFiles project_files(Context& context, project::Project project);
+/// The newest job that ran, at that place where one is named.
+/// \param records  of one project, the oldest first
+std::optional<jobs::RegistryRecord> newest_that_ran(const std::vector<jobs::RegistryRecord>& records,
+                                                    const std::optional<std::string>& place_key);
+/// A job's own tree, relative to the home there, with a slash behind it.
+std::string work_tree_of(const JobId& id);
 /// --force: every file is read anew.
 engine::Trust trust(const Parsed& parsed);
 

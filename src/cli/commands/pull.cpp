@@ -25,17 +25,13 @@ void add_bases(Context& context, const Parsed& parsed, const project::Project& p
   if (job) {
     record = find_job(context, parsed, *job);
   } else {
-    for (const auto& known : context.registry().list({jobs::RegistryFilter::Which::all, project.id, {}})) {
-      const bool is_elsewhere =
-          (parsed.has("instance") || parsed.has("instance-idx")) && known.instance != request.place.key;
-      const bool never_ran =
-          known.state == model::JobState::incomplete || known.state == model::JobState::intent;
-      if (!is_elsewhere && !never_ran) record = known;
-    }
+    const bool is_chosen = parsed.has("instance") || parsed.has("instance-idx");
+    record = newest_that_ran(context.registry().list({jobs::RegistryFilter::Which::all, project.id, {}}),
+                             is_chosen ? std::optional(request.place.key) : std::nullopt);
   }
   if (record) {
     request.place = context.place_of(record->instance, parsed);
-    request.bases.push_back(".re/jobs/" + record->id.text() + "/work/");
+    request.bases.push_back(work_tree_of(record->id));
   }
   if (!job) request.bases.push_back(remote_project(context, request.place, project).directory + "/");
 }
