@@ -88,6 +88,18 @@ void read_target(Fields& fields, Target& target) {
     target.connect_timeout = std::chrono::milliseconds(*timeout);
 }
 
+void append_size(std::string& out, sys::WindowSize size) {
+  append_number(out, size.columns);
+  append_number(out, size.rows);
+}
+
+sys::WindowSize read_size(Fields& fields) {
+  sys::WindowSize size;
+  size.columns = static_cast<unsigned short>(fields.number(65'535));
+  size.rows = static_cast<unsigned short>(fields.number(65'535));
+  return size;
+}
+
 void append_question(std::string& out, const Question& question) {
   append_number(out, static_cast<std::uint32_t>(question.kind));
   append_text(out, question.prompt);
@@ -209,9 +221,7 @@ std::string to_body(const ExecCall& call) {
   append_text(out, call.key);
   append_text(out, call.request.command);
   append_optional(out, call.request.pty ? std::optional(call.request.pty->term) : std::nullopt);
-  const auto size = call.request.pty ? call.request.pty->size : sys::WindowSize{};
-  append_number(out, size.columns);
-  append_number(out, size.rows);
+  append_size(out, call.request.pty ? call.request.pty->size : sys::WindowSize{});
   append_text(out, call.request.preamble);
   return out;
 }
@@ -222,9 +232,7 @@ std::optional<ExecCall> parse_exec(std::string_view body) {
   call.key = fields.text();
   call.request.command = fields.text();
   const auto term = fields.optional_text();
-  sys::WindowSize size;
-  size.columns = static_cast<unsigned short>(fields.number(65'535));
-  size.rows = static_cast<unsigned short>(fields.number(65'535));
+  const auto size = read_size(fields);
   if (term) call.request.pty = PtyRequest{*term, size};
   call.request.preamble = fields.text();
   return when_complete(fields, std::move(call));
@@ -249,17 +257,13 @@ std::optional<ForwardCall> parse_forward(std::string_view body) {
 
 std::string to_body(sys::WindowSize size) {
   std::string out;
-  append_number(out, size.columns);
-  append_number(out, size.rows);
+  append_size(out, size);
   return out;
 }
 
 std::optional<sys::WindowSize> parse_size(std::string_view body) {
   Fields fields(body);
-  sys::WindowSize size;
-  size.columns = static_cast<unsigned short>(fields.number(65'535));
-  size.rows = static_cast<unsigned short>(fields.number(65'535));
-  return when_complete(fields, size);
+  return when_complete(fields, read_size(fields));
 }
 
 std::string to_body(const sys::ExitStatus& status) {
