@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "async_runner.hpp"
+#include "channel_output.hpp"
 #include "re/base/error.hpp"
 #include "re/sys/file.hpp"
 #include "support/sshd_fixture.hpp"
@@ -26,22 +27,6 @@
 namespace re::transport {
 
 namespace asio = boost::asio;
-
-struct Output {
-  std::string output;
-  std::string error;
-};
-
-inline Async<Output> read_all(Channel& channel) {
-  Output all;
-  for (;;) {
-    const Chunk chunk = co_await channel.read();
-    if (chunk.stream == Chunk::Stream::end) co_return all;
-    EXPECT_FALSE(chunk.data.empty());
-    EXPECT_LE(chunk.data.size(), std::size_t{64} << 10U);
-    (chunk.stream == Chunk::Stream::output ? all.output : all.error) += chunk.data;
-  }
-}
 
 inline Async<void> read_until(Channel& channel, std::string_view text) {
   std::string seen;

@@ -21,6 +21,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "channel_output.hpp"
 #include "support/sshd_fixture.hpp"
 #include "transport/ssh2_connection.hpp"
 
@@ -74,22 +75,6 @@ class Runner {
   }
   asio::io_context m_context;
 };
-
-struct Output {
-  std::string output;
-  std::string error;
-};
-
-inline Async<Output> read_all(Channel& channel) {
-  Output all;
-  for (;;) {
-    const Chunk chunk = co_await channel.read();
-    if (chunk.stream == Chunk::Stream::end) co_return all;
-    EXPECT_FALSE(chunk.data.empty());
-    EXPECT_LE(chunk.data.size(), 65536U);
-    (chunk.stream == Chunk::Stream::output ? all.output : all.error) += chunk.data;
-  }
-}
 
 inline std::string random_bytes(std::size_t size, unsigned seed) {
   std::mt19937 generator(seed);
