@@ -97,6 +97,17 @@ constexpr std::array k_list = {
 constexpr Option k_grace = {"--grace", "TIME", "time between TERM and KILL [5s]"};
 constexpr std::array k_kill = {k_instances, k_instance_index, k_index, k_yes, k_deadline, k_grace};
 constexpr std::array k_purge = {k_instances, k_instance_index, k_yes, k_deadline, k_grace};
+constexpr std::array k_clean = {
+    k_instances,
+    k_instance_index,
+    Option{"--older-than", "TIME",
+           "only jobs that ended so long ago (12h, 7d) [7d without --keep and --max-size]"},
+    Option{"--keep", "N", "the newest N ended jobs of each project stay [1]"},
+    Option{"--max-size", "SIZE", "only as many of the oldest as leave no more than this (20G)"},
+    Option{"--all-projects", "", "the jobs of all projects"},
+    k_dry_run,
+    k_yes,
+    k_deadline};
 constexpr std::array k_push = {k_instance, k_instance_index, k_remote_home, k_dry_run};
 constexpr std::array k_pull = {
     k_instance, k_instance_index, k_remote_home, k_dry_run,
@@ -219,6 +230,13 @@ constexpr std::array k_commands = {
             Arguments::none,
             {},
             run_purge},
+    Command{
+        "clean", "Jobs", "Remove what ended jobs have left on the hosts", "[JOB...]",
+        "Removes ended jobs with their logs and trees, and snapshots that no job needs any more, after a "
+        "preview that says how much becomes free. Live jobs and their snapshots are never touched, nor is "
+        "each project's newest snapshot. Named jobs go whatever their age. Where there is no terminal to "
+        "ask on it needs --yes.",
+        k_clean, Arguments::many, "job", run_clean},
     Command{"probe",
             "Machines",
             "Show what the machines have free",

@@ -195,6 +195,7 @@ Result<Listing> parse_listing(std::string_view text) {
   const auto parts = cut(text);
   if (!parts) return parts.error();
   Listing listing;
+  listing.now = *parts->now;
   Table table(listing);
   for (const auto line : parts->jobs) table.add(parse_job(line));
   for (const auto spec : parts->specs) table.add_spec(spec);

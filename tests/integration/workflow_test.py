@@ -242,6 +242,38 @@ class Workflow(testbed.TestCase):
         unknown = local.run("re", "kill", "17")
         self.assertEqual(unknown.code, 4, str(unknown))
 
+    def test_clean_shows_what_goes_asks_and_leaves_what_lives(self):
+        remote = self.remote()
+        local = self.project(remote)
+        self.assert_ok(local.run("re", "sync", "head -c 3000000 /dev/zero > out"))
+        write(local, "x.py", "print('edited')\n")
+        self.assert_ok(local.run("re", "sync", "--name", "second", "true"))
+        self.assert_ok(local.run("re", "async", "sleep 1000"))
+        young = self.assert_ok(local.run("re", "clean", "--yes"))
+        self.assertEqual((young.out, young.err), ("", "re: nothing to remove\n"))
+        refused = local.run("re", "clean", "--keep", "0")
+        self.assertEqual(refused.code, 2, str(refused))
+        preview = self.assert_ok(local.run("re", "clean", "--keep", "1", "--dry-run"))
+        self.assertRegex(preview.out, r"(?m)^ +1 +runner +host1 +done \(exit 0\) ")
+        self.assertRegex(preview.out, r"(?m)^host1: 1 job and 1 snapshot, 2\.\d+ MiB$")
+        live = local.run("re", "clean", "3", "--yes")
+        self.assertIn("re: job 3 has not ended (it is running)", live.err, str(live))
+        with local.terminal("re", "clean", "--keep", "1") as terminal:
+            terminal.expect(r"Remove 1 job and 1 snapshot \(2\.\d+ MiB\)")
+            terminal.send("n\n")
+            self.assertEqual(terminal.wait(), 130)
+        with local.terminal("re", "clean", "--keep", "1") as terminal:
+            terminal.expect(r"Remove 1 job and 1 snapshot")
+            terminal.send("y\n")
+            terminal.expect("host1: removed 1 job and 1 snapshot")
+            self.assertEqual(terminal.wait(), 0)
+        self.assertEqual([job["index"] for job in json_of(local, "list", "--all")["jobs"]], [2, 3])
+        self.assertEqual(local.run("re", "log", "1").code, 4)
+        self.assert_ok(local.run("re", "clean", "second", "--yes"))
+        self.assertEqual([(job["index"], job["state"]) for job in json_of(local, "list", "--all")["jobs"]],
+                         [(3, "running")])
+        self.assertEqual(self.assert_ok(local.run("re", "sync", "--no-rsync", "python3 x.py")).out, "edited\n")
+
     def test_interactive_kill_shows_the_table_and_asks(self):
         local = self.project(self.remote())
         self.assert_ok(local.run("re", "async", "sleep 1000"))

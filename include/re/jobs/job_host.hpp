@@ -63,8 +63,9 @@ struct ListFilter {
 };
 
 struct Listing {
-  std::vector<model::JobStatus> jobs;  ///< oldest first
-  std::vector<Error> problems;         ///< one for each job whose files could not be understood
+  std::chrono::system_clock::time_point now = {};  ///< by the host's clock
+  std::vector<model::JobStatus> jobs;              ///< oldest first
+  std::vector<Error> problems;                     ///< one for each job whose files could not be understood
 };
 
 /// A job's streams while it runs. The job does not depend on it: it goes on when this goes.

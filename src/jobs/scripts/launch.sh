@@ -111,6 +111,10 @@ re_submit() {
   command exec 8<. && re_lock 8 2000 || return 1
   if [ -e spec ]; then
     re_compare
+  elif [ -e "$HOME/.re/removed/$re_id" ]; then # it ended, and `re clean` removed it
+    cd / && rmdir "$re_job"
+    re_trailer=LOST
+    return 1
   else
     re_trailer='FAILED write the job'
     re_write
@@ -144,6 +148,11 @@ re_write() {
   re_touch log sup.lock job.lock exit.pending || return 1
   if [ "$re_input" = fifo ]; then
     re_touch err && { [ -p stdin ] || mkfifo stdin; } || return 1
+  fi
+  # After the plan, which names it: `re clean` takes a snapshot away before it looks through the plans.
+  if [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
+    re_trailer=NEEDSNAPSHOT
+    return 1
   fi
   re_fault launch.spec || return 1
   printf '%s' "$re_spec" >spec.tmp || return 1
