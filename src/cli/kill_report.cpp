@@ -141,11 +141,14 @@ int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jo
     co_return 0;
   });
   nlohmann::json json = nlohmann::json::array();
+  std::vector<std::string> unanswered;
   int code = 0;
   for (const auto& job : jobs) {
     const auto report = outcomes.reports.find(job.id);
     if (report == outcomes.reports.end()) {
       json.push_back(to_json(job, outcomes.unanswered[job.instance]));
+      unanswered.push_back("re: it is not known whether job " + std::to_string(job.index) + " (" +
+                           ui::sanitise_line(job.name) + ") was ended\n");
       continue;
     }
     if (!is_success(report->second)) code = 1;
@@ -157,6 +160,7 @@ int kill_and_report(Context& context, const Parsed& parsed, const std::vector<jo
   }
   if (context.is_json()) context.console().out(to_text(json));
   report_problems(context, outcomes.problems);
+  for (const auto& line : unanswered) context.console().err(line);
   return std::max(code, worst_exit_code(outcomes.problems));
 }
 

@@ -94,6 +94,54 @@ class Faults(testbed.TestCase):
         self.assertEqual(following.returncode, 0, err)
         self.assertEqual(out.decode(), "".join(f"line {i}\n" for i in range(2, 1401)))
 
+    def test_a_minute_of_silence_in_any_operation_loses_and_doubles_nothing(self):
+        """The wire goes silent while each is under way. It ends well, or says that it could not reach the host; then it works."""
+        seed = int(os.environ.get("RE_SEED", random.randrange(1 << 30)))
+        print(f"seed {seed}")
+        chance = random.Random(seed)
+        number = "echo 1 >> $HOME/ran"
+        operations = [("sync", number), ("async", number), ("log", "1"), ("list", "--all"), ("probe",), ("kill", "2"),
+                      ("push", "x.py"), ("pull", "--job", "1", "out"), ("rsync",)]
+        beds = []
+        for operation in operations:
+            remote = self.remote()
+            wire = self.proxy(remote)
+            local = self.project(remote, port=wire.port)
+            self.assert_ok(local.run("re", "sync", "seq 1000 | tee out"))
+            self.assert_ok(local.run("re", "async", "sleep 1000"))
+            (local.project / "x.py").write_text("print('edited')\n")
+            beds.append((operation, remote, wire, local))
+        running = []
+        for operation, _, wire, local in beds:
+            running.append(local.spawn("re", *operation, stdout=-1, stderr=-1, stdin=-3))
+            time.sleep(chance.uniform(0, 0.15))
+            wire.blackhole()
+        time.sleep(60)
+        for (operation, remote, wire, local), process in zip(beds, running):
+            wire.restore()
+            out, err = process.communicate(timeout=200)
+            where = f"seed {seed}, re {' '.join(operation)}: {process.returncode} {out[-200:]} {err[-300:]}"
+            self.assertIn(process.returncode, (0, 255), where)
+            if process.returncode == 255:
+                self.assertRegex(err + out, rb"reach|answer|connection|silent|took longer", where)
+            again = operation if operation[0] not in ("sync", "async") else ("list",)
+            self.assert_ok(local.run("re", *again))
+            ran = remote.home() / "ran"
+            if operation[0] in ("sync", "async"):
+                jobs = [job for job in wait_for(lambda: self.settled_but(local, 2), "the end", 60) if job["index"] == 3]
+                expected = 1 if jobs and jobs[0]["state"] == "done" else 0
+                self.assertEqual(len(ran.read_text().split()) if ran.exists() else 0, expected, f"{where} {jobs}")
+            if operation[0] == "pull":
+                self.assertEqual((local.project / "out").read_text(), "".join(f"{i}\n" for i in range(1, 1001)), where)
+            if operation[0] == "push":
+                self.assertIn(b"edited", (remote.home() / "projects" / local.project.name / "data/x.py").read_bytes(), where)
+
+    def settled_but(self, local, index):
+        """The list once nothing but the job with this index is under way."""
+        jobs = json.loads(self.assert_ok(local.run("re", "list", "--all", "--json")).out)["jobs"]
+        live = {"running", "committed", "unknown", "leftovers", "unsupervised", "intent"}
+        return None if any(job["state"] in live and job["index"] != index for job in jobs) else jobs
+
     def test_the_end_of_a_log_of_ten_gigabytes_takes_little_memory(self):
         remote = self.remote()
         local = self.project(remote)
