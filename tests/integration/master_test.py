@@ -135,6 +135,22 @@ class Master(testbed.TestCase):
         ours = subprocess.run(["pgrep", "-f", f"__master {self.directory(local)} "], capture_output=True, text=True).stdout
         self.assertEqual([int(line) for line in ours.split()], [pid])
 
+    def test_races_to_start_it_leave_one(self):
+        """RE_RACES=1000 is the long run."""
+        local = self.local(self.remote())
+        races = int(os.environ.get("RE_RACES", "40"))
+        for _ in range(races // 20):
+            running = [local.spawn("re", "probe", stdout=-3, stderr=-1, stdin=-3) for _ in range(20)]
+            for process in running:
+                _, err = process.communicate(timeout=120)
+                self.assertEqual((process.returncode, err), (0, b""))
+            pid = self.status(local)["pid"]
+            command = f"__master {self.directory(local)} "
+            ours = subprocess.run(["pgrep", "-f", command], capture_output=True, text=True).stdout
+            self.assertEqual([int(line) for line in ours.split()], [pid])
+            self.assert_ok(local.run("re", "master", "stop"))
+            wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the master's end")
+
     def test_more_channels_than_the_server_allows_take_a_connection_of_their_own(self):
         remote = self.remote("MaxSessions 2")
         local = self.project(remote)
@@ -156,6 +172,41 @@ class Master(testbed.TestCase):
         (self.directory(local) / "master.sock").unlink()
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the master's end")
         self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+
+    def test_a_directory_or_a_socket_that_was_tampered_with_is_passed_by(self):
+        local = self.project(self.remote())
+        directory = self.directory(local)
+
+        def works(with_master):
+            self.assertEqual(self.assert_ok(local.run("re", "sync", "python3 x.py")).out, "x\n")
+            self.assertEqual(self.status(local)["pid"] is not None, with_master)
+
+        def end():
+            pid = self.status(local)["pid"]
+            self.assert_ok(local.run("re", "master", "stop"))
+            wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the master's end")
+
+        end()
+        (directory / "master.sock").unlink(missing_ok=True)
+        (directory / "master.sock").write_text("no socket")
+        works(with_master=True)
+        end()
+        with socket.socket(socket.AF_UNIX) as dead:
+            (directory / "master.sock").unlink(missing_ok=True)
+            dead.bind(str(directory / "master.sock"))
+        works(with_master=True)
+        end()
+        away = directory.with_name("elsewhere")
+        directory.rename(away)
+        directory.symlink_to(away)
+        works(with_master=False)
+        directory.unlink()
+        away.rename(directory)
+        if os.geteuid() == 0:
+            os.chown(directory, 65534, 65534)
+            works(with_master=False)
+            os.chown(directory, 0, 0)
+        works(with_master=True)
 
     def test_another_user_is_let_go(self):
         testbed.need(os.geteuid() == 0, "root, to become another user")
