@@ -12,6 +12,8 @@ re_module(remote    DEPS base sys model transport      LIBS dep_boost)
 file(GLOB job_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/jobs/scripts/*.sh")
 re_embed(jobs scripts ${job_scripts})
 re_module(jobs      DEPS base sys model remote         LIBS dep_boost dep_sqlite)
+file(GLOB engine_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/engine/scripts/*.sh")
+re_embed(engine scripts ${engine_scripts})
 re_module(engine    DEPS base sys model project transport remote jobs LIBS dep_boost)
 re_module(cli       DEPS base sys model config ui project transport remote jobs engine
                                                        LIBS dep_boost dep_cli11 dep_json dep_fmt)

@@ -108,6 +108,14 @@ constexpr std::array k_clean = {
     k_dry_run,
     k_yes,
     k_deadline};
+constexpr std::array k_data = {
+    k_instance,
+    k_instance_index,
+    k_remote_home,
+    Option{"--urls", "URLS", "URLs, with commas or blanks between them (recompute.py's spelling)"},
+    Option{"--force", "", "download anew what is there already"},
+    Option{"--run-async", "", "start the download as a job and return"},
+    k_deadline};
 constexpr std::array k_push = {k_instance, k_instance_index, k_remote_home, k_dry_run};
 constexpr std::array k_pull = {
     k_instance, k_instance_index, k_remote_home, k_dry_run,
@@ -173,6 +181,19 @@ constexpr std::array k_commands = {
             "quoted pair "
             "\"REMOTE LOCAL\" does the same.",
             k_pull, Arguments::many, "remote", run_pull},
+    Command{
+        "data",
+        "Files",
+        "Download files from the web, on the host itself",
+        "URL...",
+        "They come into data/ of the project on the host, four at the same time, and outlive this machine "
+        "and the connection: a download is a job. One that was broken off goes on where it ended. What is "
+        "there already is not downloaded again. Behind a URL #sha256=DIGITS says what is expected. Needs "
+        "curl or wget on the host. As recompute.py took it, one quoted \"URL URL\" does the same.",
+        k_data,
+        Arguments::many,
+        {},
+        run_data},
     Command{"async",
             "Jobs",
             "Start a command on the host and return",

@@ -66,18 +66,26 @@ engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) con
   return request;
 }
 
-Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams) {
+Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams) {
   Submission submission{.spec = {.id = sys::make_job_id(context.clock())}};
-  auto& spec = submission.spec;
-  spec.command = command_text(parsed);
   submission.project = project_with_id(context);
   submission.places = context.places(parsed);
   for (const auto& place : submission.places)
     submission.remotes.push_back(remote_project(context, place, submission.project));
+  submission.spec.streams = streams;
+  submission.spec.submitted_from = sys::user_name() + "@" + sys::host_name();
+  submission.trust = trust(parsed);
+  if (parsed.has("deadline")) submission.deadline = context.deadline(parsed);
+  return submission;
+}
+
+Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams) {
+  std::string command = command_text(parsed);
+  auto submission = begin_submission(context, parsed, streams);
+  auto& spec = submission.spec;
+  spec.command = std::move(command);
   spec.name = parsed.text("name").value_or("runner");
-  spec.streams = streams;
   spec.environment = variables(parsed);
-  spec.submitted_from = sys::user_name() + "@" + sys::host_name();
   if (parsed.has("live")) spec.work_tree = model::WorkTree::live;
   if (const auto job = parsed.text("continue")) {
     if (submission.places.size() > 1)
@@ -87,8 +95,6 @@ Submission read_submission(Context& context, const Parsed& parsed, model::Stream
   }
   add_git_state(spec, submission.project);
   if (parsed.has("no-rsync")) submission.source = engine::Source::last_snapshot;
-  submission.trust = trust(parsed);
-  if (parsed.has("deadline")) submission.deadline = context.deadline(parsed);
   return submission;
 }
 

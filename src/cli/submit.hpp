@@ -23,8 +23,13 @@ struct Submission {
   [[nodiscard]] engine::SubmitRequest request(const Clock& clock, std::size_t i) const;
 };
 
+/// All but the command and what only `async` and `sync` have: for a job of ours.
+Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams);
 /// Throws Error (usage) for a missing command, a malformed option, or one that goes with a single place only.
 Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams);
+
+/// Starts it at the submission's only place and says so, as `re async` does. Returns the exit code.
+int start_detached(Context& context, const Submission& submission);
 
 /// Progress of many submissions: one line says how far they are. Remarks that several would make are made
 /// once.

@@ -9,6 +9,7 @@ class Parsed;
 int run_async(Context& context, const Parsed& parsed);
 int run_clean(Context& context, const Parsed& parsed);
 int run_conf(Context& context, const Parsed& parsed);
+int run_data(Context& context, const Parsed& parsed);
 int run_init(Context& context, const Parsed& parsed);
 int run_kill(Context& context, const Parsed& parsed);
 int run_list(Context& context, const Parsed& parsed);

@@ -59,7 +59,9 @@ void refuse_lost(const engine::Submitted& submitted) {
               "see re log");
 }
 
-int start_on_one(Context& context, const Submission& submission) {
+}  // namespace
+
+int start_detached(Context& context, const Submission& submission) {
   auto request = submission.request(context.clock(), 0);
   auto files = project_files(context, submission.project);
   return context.run([&]() -> Async<int> {
@@ -71,6 +73,8 @@ int start_on_one(Context& context, const Submission& submission) {
     co_return 0;
   });
 }
+
+namespace {
 
 // A line for each place as soon as it has answered; JSON at the end, in the places' order.
 class StartOnMany {
@@ -122,7 +126,7 @@ class StartOnMany {
 
 int run_async(Context& context, const Parsed& parsed) {
   auto submission = read_submission(context, parsed, model::Streams::merged);
-  if (submission.places.size() == 1) return start_on_one(context, submission);
+  if (submission.places.size() == 1) return start_detached(context, submission);
   StartOnMany many(context, parsed, std::move(submission));
   return context.run([&many] { return many.run(); });
 }
