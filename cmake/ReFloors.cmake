@@ -8,7 +8,7 @@ re_module(project   DEPS base sys model                LIBS dep_json dep_openssl
 re_module(transport DEPS base sys model                LIBS dep_boost dep_libssh2 dep_openssl)
 file(GLOB remote_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/remote/scripts/*.sh")
 re_embed(remote scripts ${remote_scripts})
-re_module(remote    DEPS base sys model transport      LIBS dep_boost)
+re_module(remote    DEPS base sys model transport      LIBS dep_boost dep_openssl)
 file(GLOB job_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/jobs/scripts/*.sh")
 re_embed(jobs scripts ${job_scripts})
 re_module(jobs      DEPS base sys model remote         LIBS dep_boost dep_sqlite)

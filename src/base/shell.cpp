@@ -1,6 +1,9 @@
 #include "re/base/shell.hpp"
 
+#include <time.h>
+
 #include <algorithm>
+#include <array>
 
 namespace re {
 
@@ -36,6 +39,27 @@ std::string shell_join(std::span<const std::string> words) {
     line += shell_quote(word);
   }
   return line;
+}
+
+std::string touch_time(std::int64_t mtime_ns) {
+  constexpr std::int64_t k_second_ns = 1'000'000'000;
+  // Downwards, also before 1970.
+  const std::int64_t fraction_ns = (mtime_ns % k_second_ns + k_second_ns) % k_second_ns;
+  const time_t seconds = (mtime_ns - fraction_ns) / k_second_ns;
+  struct tm fields{};
+  ::gmtime_r(&seconds, &fields);
+  std::array<char, 32> text{};
+  const std::size_t size = ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &fields);
+  const std::string fraction = std::to_string(k_second_ns + fraction_ns).substr(1);
+  return std::string(text.data(), size) + fraction + "Z";
+}
+
+std::string chmod_mode(unsigned permissions) {
+  std::string digits = "0000";
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, permissions >>= 3U) {
+    *digit = static_cast<char>('0' + (permissions & 7U));
+  }
+  return digits;
 }
 
 }  // namespace re

@@ -172,7 +172,12 @@ constexpr std::array k_commands = {
     Command{"push", "Files", "Upload files", "LOCAL... [REMOTE]",
             "Paths on the host are relative to the project there; without REMOTE they go to data/. As "
             "recompute.py took it, one "
-            "quoted pair \"LOCAL REMOTE\" does the same.",
+            "quoted pair \"LOCAL REMOTE\" does the same. A file of 32 MiB or more that does not exist there, "
+            "or has another size there, "
+            "travels in blocks over several channels at once; rsync sends all others, and of a file that has "
+            "the same size the differences. "
+            "A file appears whole under its name; what an interrupted push has sent is kept in .re-partial/ "
+            "beside it for the next one.",
             k_push, Arguments::many, "file", run_push},
     Command{"pull", "Files", "Download files", "REMOTE... [LOCAL]",
             "A relative path is looked for in the newest job's tree (--job names another), then in the "

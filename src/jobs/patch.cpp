@@ -1,14 +1,12 @@
 #include "re/jobs/patch.hpp"
 
-#include <time.h>
-
 #include <algorithm>
-#include <array>
 #include <set>
 #include <unordered_map>
 
 #include "jobs/calls.hpp"
 #include "jobs/manifest_text.hpp"
+#include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
 
 namespace re::jobs {
@@ -21,7 +19,6 @@ using Entries = std::vector<SnapshotEntry>;
 constexpr std::size_t k_most_changes = 64;  // of files that come or change, and of those that go or change
 // Of more files the links alone may take longer than a launch may, on a slow file system.
 constexpr std::size_t k_most_entries = 20'000;
-constexpr std::int64_t k_second_ns = 1'000'000'000;
 
 bool is_same(const SnapshotEntry& a, const SnapshotEntry& b) {
   return a.sha256 == b.sha256 && a.mode == b.mode && a.link_target == b.link_target;
@@ -95,25 +92,6 @@ std::string edits_between(std::string_view base, std::string_view manifest) {
   return edits + added;
 }
 
-// "2026-11-21T16:37:49.123456789Z", POSIX touch -d
-std::string time_text(std::int64_t mtime_ns) {
-  const time_t seconds = mtime_ns / k_second_ns;
-  struct tm fields{};
-  ::gmtime_r(&seconds, &fields);
-  std::array<char, 32> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &fields);
-  const std::string fraction = std::to_string(k_second_ns + mtime_ns % k_second_ns).substr(1);
-  return std::string(text.data(), size) + fraction + "Z";
-}
-
-std::string octal(unsigned permissions) {
-  std::string digits = "0000";
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, permissions >>= 3U) {
-    *digit = static_cast<char>('0' + (permissions & 7U));
-  }
-  return digits;
-}
-
 // Names, one a line, safe from being taken for options.
 std::string name_list(const std::vector<std::string>& paths) {
   std::string text;
@@ -149,11 +127,11 @@ std::vector<std::string> patch_arguments(const SnapshotPatch& patch) {
       patch.base,     patch.project_directory,   patch.project_id,         patch.edits,
       sums_of(patch), name_list(patch.unlinked), name_list(patch.emptied), name_list(executables)};
   for (const auto& directory : patch.directories) {
-    arguments.insert(arguments.end(), {octal(directory.permissions), "", directory.path, ""});
+    arguments.insert(arguments.end(), {chmod_mode(directory.permissions), "", directory.path, ""});
   }
   for (const auto& file : patch.files) {
-    arguments.insert(arguments.end(),
-                     {octal(file.permissions), time_text(file.mtime_ns), file.entry.path, file.content});
+    arguments.insert(arguments.end(), {chmod_mode(file.permissions), touch_time(file.mtime_ns),
+                                       file.entry.path, file.content});
   }
   return arguments;
 }

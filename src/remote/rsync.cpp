@@ -5,6 +5,8 @@
 
 #include "re/base/strings.hpp"
 #include "re/sys/file.hpp"
+#include "remote/block_upload.hpp"
+#include "remote/large_files.hpp"
 #include "remote/rsync_process.hpp"
 #include "remote/scripts.hpp"
 
@@ -76,6 +78,25 @@ RsyncCommand sending(const std::vector<std::string>& sources) {
   return command;
 }
 
+// As far as the host can take them so.
+Async<BlockReport> send_large_files(Host& host, const std::vector<LargeFile>& files, const BlockPlace& place,
+                                    const TransferOptions& options, Progress& progress) {
+  BlockReport all;
+  BlockOptions blocks{options.block, options.io_timeout, 0, 0};
+  for (const auto& file : files) blocks.total += file.size;
+  for (const auto& file : files) {
+    BlockPlace at = place;
+    if (at.path.empty()) at.path = file.path;
+    const auto report = co_await upload_in_blocks(host, file, std::move(at), blocks, progress);
+    if (!report) continue;
+    ++all.files;
+    all.sent += report->sent;
+    all.kept += report->kept;
+    blocks.done_before += file.size;
+  }
+  co_return all;
+}
+
 void require_sources(const std::vector<std::string>& sources) {
   if (sources.empty()) throw Error(ErrorKind::usage, "nothing to push was named");
   for (const auto& source : sources) {
@@ -115,7 +136,18 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
   require_sources(sources);
   const SplitPath target = split_path(destination);
   bool renames = is_single_file(sources) && !target.name.empty();
-  if (renames) {
+  std::vector<LargeFile> large;
+  if (options.preview == Preview::no) large = find_large_files(sources, options.large_file);
+  progress.step("sending to " + host.name());
+  BlockReport in_blocks;
+  if (!large.empty()) {
+    const Destination asked = renames ? Destination::file : Destination::directory;
+    const Unsent unsent = co_await find_unsent(host, destination, asked, std::move(large));
+    renames = unsent.destination == Destination::file;
+    const BlockPlace place =
+        renames ? BlockPlace{target.directory, target.name} : BlockPlace{destination, ""};
+    in_blocks = co_await send_large_files(host, unsent.files, place, options, progress);
+  } else if (renames) {
     const bool is_directory = co_await is_remote_directory(host, destination);
     renames = !is_directory;
   }
@@ -125,8 +157,13 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
   command.arguments.emplace_back("re:./");
   command.place = receiving_place(renames ? target.directory : destination, options.preview);
   command.options = std::move(options);
-  progress.step("sending to " + host.name());
-  co_return co_await run_rsync(host, std::move(command), progress);
+  // What was sent in blocks it finds in place, and gives it what else a file has.
+  TransferReport report = co_await run_rsync(host, std::move(command), progress);
+  report.files_transferred += in_blocks.files;
+  report.literal_bytes += in_blocks.sent;
+  report.matched_bytes += in_blocks.kept;
+  report.bytes_sent += in_blocks.sent;
+  co_return report;
 }
 
 Async<TransferReport> pull(Host& host, std::string source, std::string destination, TransferOptions options,

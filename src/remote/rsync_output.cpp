@@ -56,14 +56,15 @@ bool contains_any(std::string_view text, std::initializer_list<std::string_view>
                      [&](std::string_view part) { return text.find(part) != std::string_view::npos; });
 }
 
-Error full(const RsyncFailure& failure, const std::string& host) {
-  // The receiving side is the one that runs out of space.
-  const std::string where = failure.is_pull ? "this machine" : host;
-  return {failure.is_pull ? ErrorKind::io : ErrorKind::remote, "no space left on " + where,
-          "free some there; the transfer then goes on where it stopped"};
+}  // namespace
+
+bool is_full(std::string_view text) {
+  return contains_any(text, {"No space left on device", "Disk quota exceeded"});
 }
 
-}  // namespace
+Error no_space(const std::string& where, ErrorKind kind) {
+  return {kind, "no space left on " + where, "free some there; the transfer then goes on where it stopped"};
+}
 
 std::string to_string(const RsyncVersion& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
@@ -153,7 +154,10 @@ Error describe_failure(const RsyncFailure& failure) {
   const std::string because = cause.empty() ? std::string() : ": " + cause;
   const auto text = failure.text;
   if (failure.code == k_code_signal) return {ErrorKind::interrupted, "the transfer was interrupted"};
-  if (contains_any(text, {"No space left on device", "Disk quota exceeded"})) return full(failure, host);
+  // The receiving side is the one that runs out of space.
+  if (is_full(text)) {
+    return failure.is_pull ? no_space("this machine", ErrorKind::io) : no_space(host, ErrorKind::remote);
+  }
   if (contains_any(text, {"rejecting unrequested", "unsafe pathname", "rejecting file-list"})) {
     return {ErrorKind::protocol, host + " sent names that were not asked for" + because,
             "do not trust what comes from there"};

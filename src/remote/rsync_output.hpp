@@ -55,6 +55,10 @@ struct RsyncFailure {
 };
 Error describe_failure(const RsyncFailure& failure);
 
+/// Whether a program's message says that a disk or a quota is full; and what we say then.
+bool is_full(std::string_view text);
+Error no_space(const std::string& where, ErrorKind kind);
+
 /// The first line of the text that says what went wrong, without rsync's frame around it and its closing
 /// summary; one line, no full stop.
 std::string first_cause(std::string_view text);

@@ -161,6 +161,51 @@ class Faults(testbed.TestCase):
         if "asan" not in str(local.binary):
             self.assertLess(usage.ru_maxrss, 64 << 10, "KiB of memory")
 
+    def test_a_killed_push_of_a_large_file_goes_on_and_the_old_file_stands_until_then(self):
+        remote = self.remote("MaxSessions 4")
+        wire = self.proxy(remote)
+        wire.delay = 0.03
+        local = self.project(remote, port=wire.port)
+        content = os.urandom(80 << 20)
+        (local.project / "big.bin").write_bytes(content)
+        (local.project / "big.bin").chmod(0o640)
+        (local.project / "old").write_bytes(b"old")
+        self.assert_ok(local.run("re", "push", "old", "data/big.bin"))
+        there = next(remote.home().rglob("data/big.bin"))
+        partial = lambda: sum(path.stat().st_blocks * 512 for path in there.parent.glob(".re-partial/*"))  # noqa: E731
+        process = local.spawn("re", "push", "big.bin", "data/", stdout=-3, stderr=-3, stdin=-3)
+        wait_for(lambda: partial() > (20 << 20), "a part has arrived")
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+        self.assertEqual(there.read_bytes(), b"old")
+        report = json.loads(self.assert_ok(local.run("re", "push", "--json", "big.bin", "data/")).out)
+        self.assertEqual(there.read_bytes(), content)
+        self.assertEqual(there.stat().st_mode & 0o7777, 0o640)
+        self.assertEqual(there.stat().st_mtime, (local.project / "big.bin").stat().st_mtime)
+        self.assertLess(report["bytes_sent"], len(content))
+        self.assertFalse((there.parent / ".re-partial").exists())
+        again = json.loads(self.assert_ok(local.run("re", "push", "--json", "big.bin", "data/")).out)
+        self.assertEqual(again["files_transferred"], 0)
+
+    def test_a_large_file_that_cannot_be_written_is_one_line_and_leaves_nothing(self):
+        remote = self.remote()
+        local = self.project(remote)
+        (local.project / "big.bin").write_bytes(os.urandom(40 << 20))
+        (local.project / "small").write_text("")
+        self.assert_ok(local.run("re", "push", "small", "data/closed/"))
+        self.assert_ok(local.run("re", "push", "small", "data/taken/big.bin/"))
+        closed = next(remote.home().rglob("data/closed"))
+        if remote.account != "root":
+            closed.chmod(0o555)
+            self.addCleanup(closed.chmod, 0o755)
+            refused = local.run("re", "push", "big.bin", "data/closed/")
+            self.assertEqual((refused.code, refused.err.count("\n")), (1, 1), str(refused))
+            self.assertIn("Permission denied", refused.err)
+        taken = local.run("re", "push", "big.bin", "data/taken/")
+        self.assertEqual((taken.code, taken.err.count("\n")), (1, 1), str(taken))
+        self.assertEqual(sorted(path.name for path in closed.parent.rglob("*")),
+                         ["big.bin", "closed", "small", "small", "taken"])
+
     def test_a_broken_pipe_ends_the_log_quietly(self):
         local = self.project(self.remote())
         self.assert_ok(local.run("re", "sync", "seq 1 100000 > /dev/null; seq 1 100000"))

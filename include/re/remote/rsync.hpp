@@ -47,6 +47,11 @@ struct TransferOptions {
   Preview preview = Preview::no;
   Compression compression = Compression::off;
   std::chrono::seconds io_timeout{120};  ///< no byte for so long: Error (unreachable)
+  /// push: files of at least so many bytes that do not exist there, or have another size there, are sent in
+  /// blocks of so many bytes (a multiple of 64 KiB) over several channels at once. See README.md,
+  /// tests/bench.
+  std::uint64_t large_file = std::uint64_t{32} << 20U;
+  std::uint64_t block = std::uint64_t{8} << 20U;
   /// What serves as `re __rsh`: a program and its first arguments. Empty: this program and `__rsh`.
   std::vector<std::string> remote_shell;
 };
@@ -92,6 +97,8 @@ Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOption
 /// Sends files and directories, by rsync's rules: "dir" arrives as a directory of that name, "dir/" as its
 /// contents. The destination (relative to the home directory) is a directory, made when it is missing, except
 /// for one file onto a name that ends in no '/' and is no directory: then it is the new name.
+/// Large files go first, in blocks over several channels, where they are new there (TransferOptions): the
+/// outcome is the same, and rsync sees to it.
 /// \param sources relative to the working directory
 Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
                            TransferOptions options, Progress& progress);

@@ -108,4 +108,13 @@ TEST(JobIdTest, sorts_by_time_and_is_read_back) {
   }
 }
 
+TEST(Shell, touch_takes_our_times_and_chmod_our_modes) {
+  EXPECT_EQ(re::touch_time(1'795'291'069'123'456'789), "2026-11-21T19:57:49.123456789Z");
+  EXPECT_EQ(re::touch_time(0), "1970-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(re::touch_time(-1), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(re::chmod_mode(0100644), "0644");
+  EXPECT_EQ(re::chmod_mode(07), "0007");
+  EXPECT_EQ(re::chmod_mode(06751), "6751");
+}
+
 }  // namespace
