@@ -16,4 +16,4 @@ file(GLOB engine_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/engine/scrip
 re_embed(engine scripts ${engine_scripts})
 re_module(engine    DEPS base sys model project transport remote jobs LIBS dep_boost)
 re_module(cli       DEPS base sys model config ui project transport remote jobs engine
-                                                       LIBS dep_boost dep_cli11 dep_json dep_fmt)
+                                                       LIBS dep_boost dep_cli11 dep_json)

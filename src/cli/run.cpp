@@ -1,7 +1,5 @@
 #include "re/cli/run.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
