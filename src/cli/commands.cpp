@@ -127,6 +127,8 @@ constexpr std::array k_probe = {k_instances,
                                 Option{"--gpus", "", "one row per GPU"},
                                 Option{"--force", "", "accepted for recompute.py's sake: nothing is cached"}};
 
+constexpr std::array k_doctor = {k_instances, k_instance_index, k_deadline};
+
 constexpr std::array k_commands = {
     Command{"conf",
             "Setting up",
@@ -273,6 +275,18 @@ constexpr std::array k_commands = {
             Arguments::none,
             {},
             run_probe},
+    Command{"doctor",
+            "Machines",
+            "Say what works, what is missing, and how to mend it",
+            "",
+            "Looks at this machine and, at the same time, at every configured instance (or those of -i). "
+            "Each line says ok, warning, failed or not there (it is optional), and what to do. It changes "
+            "nothing. Ends with 0 when nothing failed, 1 when something did, 255 when a host could not be "
+            "asked.",
+            k_doctor,
+            Arguments::none,
+            {},
+            run_doctor},
     Command{
         "master",
         "Machines",

@@ -6,7 +6,19 @@ namespace {
 
 constexpr std::size_t k_width = 80;
 
-// Words of `text` in lines of k_width, each begun by `indent` blanks.
+// "  -i, --instance INSTANCE" and the help beside it, or below where the name is long.
+std::string option_lines(const Option& option) {
+  constexpr std::size_t k_column = 28;
+  const bool only_long = option.names.starts_with("--");
+  std::string left = (only_long ? "      " : "  ") + replace_all(option.names, ",", ", ");
+  if (option.takes_value()) left += " " + std::string(option.value);
+  std::string right = wrap(option.help, k_column);
+  if (left.size() + 2 <= k_column) return left + right.substr(left.size());
+  return left + "\n" + right;
+}
+
+}  // namespace
+
 std::string wrap(std::string_view text, std::size_t indent) {
   std::string wrapped;
   std::size_t column = k_width;
@@ -24,19 +36,6 @@ std::string wrap(std::string_view text, std::size_t indent) {
   }
   return wrapped + "\n";
 }
-
-// "  -i, --instance INSTANCE" and the help beside it, or below where the name is long.
-std::string option_lines(const Option& option) {
-  constexpr std::size_t k_column = 28;
-  const bool only_long = option.names.starts_with("--");
-  std::string left = (only_long ? "      " : "  ") + replace_all(option.names, ",", ", ");
-  if (option.takes_value()) left += " " + std::string(option.value);
-  std::string right = wrap(option.help, k_column);
-  if (left.size() + 2 <= k_column) return left + right.substr(left.size());
-  return left + "\n" + right;
-}
-
-}  // namespace
 
 std::string general_help() {
   std::string text =

@@ -224,6 +224,19 @@ std::optional<Registry> Registry::open_to_read(const std::filesystem::path& file
   return Registry(std::make_unique<Database>(std::move(connection)), {});
 }
 
+std::optional<std::string> Registry::fault_of(const std::filesystem::path& file) {
+  try {
+    const auto connection = open_registry_to_read(file);
+    if (!connection) return std::nullopt;
+    Statement row(*connection, "PRAGMA quick_check(1)");
+    const std::string verdict = row.step() ? row.text(0) : "no answer";
+    return verdict == "ok" ? std::string() : verdict;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::timeout) throw;
+    return error.message();
+  }
+}
+
 std::uint32_t Registry::add_intent(const model::JobSpec& spec, std::string_view instance) {
   sqlite::Transaction transaction(m_database->connection());
   RegistryRecord job{.id = spec.id, .submitted = spec.id.time()};

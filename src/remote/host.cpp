@@ -59,6 +59,8 @@ class MarkedRun final : public ScriptRun {
     throw Error(ErrorKind::unreachable, "the connection to " + m_host + " was lost");
   }
 
+  [[nodiscard]] std::size_t noise() const override { return m_output.noise(); }
+
   Async<void> close() override { return m_channel->close(); }
 
  private:
@@ -115,6 +117,7 @@ Async<Answer> collect(ScriptRun& run, const std::string& host) {
     }
   }
   answer.outcome = run.outcome();
+  answer.noise = run.noise();
   co_return answer;
 }
 

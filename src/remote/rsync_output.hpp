@@ -18,6 +18,10 @@ struct RsyncVersion {
   int patch = 0;
   auto operator<=>(const RsyncVersion&) const = default;
 };
+/// Of this machine: the first with --info=progress2.
+inline constexpr RsyncVersion k_oldest_rsync{3, 1, 3};
+/// And the first that checks the names that it is sent (CVE-2022-29154).
+inline constexpr RsyncVersion k_oldest_rsync_for_pull{3, 2, 5};
 std::string to_string(const RsyncVersion& version);
 /// From the first line of `rsync --version`; nothing for another program of that name (openrsync).
 std::optional<RsyncVersion> parse_rsync_version(std::string_view text);

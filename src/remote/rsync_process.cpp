@@ -28,8 +28,6 @@ using Descriptor = asio::posix::stream_descriptor;
 
 constexpr std::size_t k_error_limit = std::size_t{64} << 10U;
 constexpr std::chrono::seconds k_end_grace{5};
-constexpr RsyncVersion k_oldest{3, 1, 3};           // --info=progress2
-constexpr RsyncVersion k_oldest_for_pull{3, 2, 5};  // checks the names that it is sent (CVE-2022-29154)
 constexpr int k_some_vanished = 24;
 
 RsyncVersion local_version() {
@@ -48,11 +46,11 @@ RsyncVersion local_version() {
 
 void require_version(Direction direction) {
   const RsyncVersion version = local_version();
-  if (version < k_oldest) {
+  if (version < k_oldest_rsync) {
     throw Error(ErrorKind::unsupported, "rsync " + to_string(version) + " on this machine is too old",
                 "install rsync 3.2.5 or newer");
   }
-  if (direction == Direction::pull && version < k_oldest_for_pull) {
+  if (direction == Direction::pull && version < k_oldest_rsync_for_pull) {
     throw Error(ErrorKind::unsupported,
                 "rsync " + to_string(version) + " on this machine does not check the names that it is sent",
                 "install rsync 3.2.5 or newer to pull (CVE-2022-29154)");

@@ -70,6 +70,10 @@ class Registry {
   /// transaction is not waited for. Nothing when there is no file. Throws Error: io, also when the file is
   /// damaged or of another version.
   static std::optional<Registry> open_to_read(const std::filesystem::path& file);
+  /// What is wrong with the file, in a line: SQLite's quick check of all of it, and what open_to_read()
+  /// finds. Empty when it is sound, nothing when there is no file. Changes nothing. Throws Error (timeout)
+  /// when another process holds it.
+  static std::optional<std::string> fault_of(const std::filesystem::path& file);
   Registry(Registry&&) noexcept;
   Registry& operator=(Registry&&) noexcept;
   ~Registry();

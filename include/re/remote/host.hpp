@@ -39,8 +39,9 @@ struct Outcome {
 /// The whole of a short call.
 struct Answer {
   Outcome outcome;
-  std::string output;  ///< stdout between the marks: login noise is not in it
-  std::string error;   ///< stderr after the mark
+  std::string output;     ///< stdout between the marks: login noise is not in it
+  std::string error;      ///< stderr after the mark
+  std::size_t noise = 0;  ///< bytes on stdout before the mark: what login files print
 };
 
 /// A call whose streams are used while it runs.
@@ -54,6 +55,8 @@ class ScriptRun {
   /// After read() said `end`. Throws Error (unreachable) when the function's end was not seen: the connection
   /// broke.
   [[nodiscard]] virtual Outcome outcome() const = 0;
+  /// How much came on stdout before the first mark, in bytes.
+  [[nodiscard]] virtual std::size_t noise() const = 0;
   /// Gives the call up: its channel is closed.
   virtual Async<void> close() = 0;
 };

@@ -64,6 +64,27 @@ TEST_F(RegistryReadTest, a_damaged_file_stays_where_it_is) {
   EXPECT_EQ(entries(), 1U);
 }
 
+TEST_F(RegistryReadTest, a_check_tells_a_sound_file_from_a_damaged_one) {
+  EXPECT_EQ(Registry::fault_of(m_file), std::nullopt);
+  add_job();
+  EXPECT_EQ(Registry::fault_of(m_file), "");
+  // The last page, with an index, is not read by what opens a registry.
+  std::string bytes = re::sys::read_file(m_file);
+  constexpr std::size_t k_page = 4096;
+  ASSERT_GT(bytes.size(), 2 * k_page);
+  bytes.replace(bytes.size() - k_page, 100, 100, '\xff');
+  re::sys::write_file_atomic(m_file, bytes, 0600);
+  EXPECT_NE(Registry::fault_of(m_file).value_or(""), "");
+  EXPECT_EQ(re::sys::read_file(m_file), bytes);
+}
+
+TEST_F(RegistryReadTest, a_check_of_a_file_in_use_is_no_verdict) {
+  add_job();
+  const re::jobs::sqlite::Connection writer(m_file);
+  writer.execute("BEGIN EXCLUSIVE");
+  EXPECT_THROW(static_cast<void>(Registry::fault_of(m_file)), re::Error);
+}
+
 TEST_F(RegistryReadTest, a_file_of_a_newer_version_is_refused) {
   add_job();
   re::jobs::sqlite::Connection(m_file).execute("PRAGMA user_version = 99");
