@@ -1,10 +1,10 @@
-# Writes FILES as `inline` string_view constants re::MODULE::NAME::<file name without extension>.
+# Writes FILES as `inline` string_view constants re::MODULE::NAME::<file name without its extension>.
 file(MAKE_DIRECTORY "${OUT}/..")
 set(hpp "#pragma once\n#include <string_view>\nnamespace re::${MODULE}::${NAME} {\n")
 set(cpp "#include \"${MODULE}/${NAME}.hpp\"\nnamespace re::${MODULE}::${NAME} {\n")
 foreach(file IN LISTS FILES)
-  get_filename_component(stem "${file}" NAME_WE)
-  string(REPLACE "-" "_" stem "${stem}")
+  get_filename_component(stem "${file}" NAME_WLE)
+  string(REGEX REPLACE "[-.]" "_" stem "${stem}")
   file(READ "${file}" text)
   string(LENGTH "${text}" length)
   set(at 0)

@@ -299,6 +299,17 @@ constexpr std::array k_commands = {
         Arguments::one_optional,
         "status|stop",
         run_master},
+    Command{"man",
+            "Help",
+            "Show the manual",
+            "[TOPIC]",
+            "TOPIC is re, re.conf or a command; re if none is named. The pages are in the program, so that a "
+            "copied one has them. On a terminal they are shown by man, "
+            "mandoc or the pager, whichever is there; elsewhere they are plain text.",
+            {},
+            Arguments::one_optional,
+            "re|re.conf",
+            run_man},
 };
 
 }  // namespace

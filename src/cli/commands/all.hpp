@@ -15,6 +15,7 @@ int run_init(Context& context, const Parsed& parsed);
 int run_kill(Context& context, const Parsed& parsed);
 int run_list(Context& context, const Parsed& parsed);
 int run_log(Context& context, const Parsed& parsed);
+int run_man(Context& context, const Parsed& parsed);
 int run_master(Context& context, const Parsed& parsed);
 int run_probe(Context& context, const Parsed& parsed);
 int run_pull(Context& context, const Parsed& parsed);
