@@ -55,9 +55,16 @@ constexpr std::array k_sshadd = {
     Option{"--save-password", "", "write the password that was typed into the configuration (mode 0600)"},
     Option{"--no-check", "", "add it without trying to connect"},
 };
-constexpr std::array k_init = {
-    k_instance, k_instance_index, k_remote_home, k_force_list, Option{"--no-rsync", "", "copy nothing yet"},
-    k_dry_run};
+constexpr std::array k_init = {k_instance,
+                               k_instance_index,
+                               k_remote_home,
+                               k_force_list,
+                               Option{"--no-rsync", "", "copy nothing yet"},
+                               Option{"--no-install", "", "install nothing: see re install"},
+                               k_dry_run};
+constexpr std::array k_install = {
+    k_instance, k_instance_index, k_remote_home,
+    Option{"--force", "", "install also what was installed last; read the imports anew"}, k_deadline};
 constexpr std::array k_rsync_options = {
     k_instance,    k_instance_index,
     k_remote_home, k_force_list,
@@ -156,11 +163,28 @@ constexpr std::array k_commands = {
             "",
             "Finds the project's files by reading its imports, writes .recompute/, makes the project's "
             "directory on the host "
-            "and copies the files. Done twice it changes nothing.",
+            "and copies the files. Then it installs what the project needs there, as re install does. Done "
+            "twice it "
+            "changes nothing.",
             k_init,
             Arguments::none,
             {},
             run_init},
+    Command{
+        "install",
+        "Setting up",
+        "Install what the project needs, on the host",
+        "[PACKAGE...]",
+        "Installs into .venv of the project on the host, which is made if it is missing and sees what the "
+        "machine has already, or into the environment that python = in the configuration names. Jobs find "
+        "it first in their PATH. What is needed is said by uv.lock, environment.yml, a requirements.txt "
+        "that you wrote, or pyproject.toml, the first that there is; else by the project's imports, with "
+        "the versions installed here, and written to requirements.txt. An unchanged set costs one question. "
+        "With arguments these packages, as pip takes them.",
+        k_install,
+        Arguments::many,
+        {},
+        run_install},
     Command{
         "rsync",
         "Files",

@@ -215,6 +215,7 @@ engine::Place Context::to_place(const config::InstanceSettings& instance, const 
   place.target = to_target(instance);
   place.remote_home = parsed.text("remote-home").value_or(instance.remote_home.value);
   if (place.remote_home.empty() || !place.remote_home.ends_with('/')) place.remote_home += '/';
+  place.python = instance.python.value;
   return place;
 }
 

@@ -60,6 +60,7 @@ JobId continued_job(Context& context, const Parsed& parsed, const std::string& s
 engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) const {
   engine::SubmitRequest request{places[i], remotes[i], spec};
   request.spec.id = sys::make_job_id(clock);
+  request.spec.python = places[i].python;
   request.source = source;
   request.trust = trust;
   if (deadline) request.deadline = *deadline;

@@ -233,8 +233,31 @@ Result<JobSpec> parse_spec(std::string_view text) {
   return spec;
 }
 
+namespace {
+
+// "~/a b" as a word that the host's shell expands.
+std::string below_home(std::string_view path) {
+  if (path.starts_with('/')) return shell_quote(path);
+  if (path.starts_with("~/")) path.remove_prefix(2);
+  return "\"$HOME\"/" + shell_quote(path);
+}
+
+// Puts the interpreter that the job is to use first in PATH, as an environment's `activate` does.
+std::string render_python(const JobSpec& spec) {
+  const bool is_named = spec.python.find('/') != std::string::npos;
+  std::string text = "re_env=" + below_home(is_named ? spec.python : spec.project_path + "/.venv") + "\n";
+  if (is_named) text += "[ -d \"$re_env\" ] || re_env=${re_env%/bin/*}\n";
+  return text +
+         "if [ -x \"$re_env/bin/python\" ]; then\n"
+         "if [ -d \"$re_env/conda-meta\" ]; then export CONDA_PREFIX=\"$re_env\"; "
+         "else export VIRTUAL_ENV=\"$re_env\"; fi\n"
+         "export PATH=\"$re_env/bin:$PATH\"\nfi\nunset re_env\n";
+}
+
+}  // namespace
+
 std::string render_environment(const JobSpec& spec) {
-  std::string text = "export PYTHONUNBUFFERED=\"${PYTHONUNBUFFERED-1}\"\n";
+  std::string text = render_python(spec) + "export PYTHONUNBUFFERED=\"${PYTHONUNBUFFERED-1}\"\n";
   text += "export " + assignment("RE_JOB_ID", spec.id.text());
   text += "export " + assignment("RE_JOB_INDEX", std::to_string(spec.index));
   text += "export " + assignment("RE_JOB_NAME", spec.name);

@@ -21,6 +21,7 @@ struct Place {
   transport::Target target;
   std::string
       remote_home;  ///< where projects lie: relative to the home directory there, or absolute; ends in '/'
+  std::string python = {};  ///< as JobSpec::python
 };
 
 struct OnEach;

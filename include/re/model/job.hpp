@@ -65,6 +65,9 @@ struct JobSpec {
   std::string submitted_from = {};  ///< user@host of the laptop
   std::string git_commit = {};      ///< empty where there is no repository
   std::string git_diff = {};        ///< the uncommitted changes, at most 1 MiB
+  /// The interpreter there, or its environment's directory, absolute or below "~/"; anything else: the
+  /// project's own environment, .venv, if there is one. It is in the job's environment, not in its spec.
+  std::string python = {};
 };
 
 /// What a host says of one job.

@@ -12,6 +12,7 @@ int run_conf(Context& context, const Parsed& parsed);
 int run_data(Context& context, const Parsed& parsed);
 int run_doctor(Context& context, const Parsed& parsed);
 int run_init(Context& context, const Parsed& parsed);
+int run_install(Context& context, const Parsed& parsed);
 int run_kill(Context& context, const Parsed& parsed);
 int run_list(Context& context, const Parsed& parsed);
 int run_log(Context& context, const Parsed& parsed);

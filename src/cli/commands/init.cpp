@@ -4,6 +4,7 @@
 
 #include "cli/commands/all.hpp"
 #include "cli/files.hpp"
+#include "cli/installation.hpp"
 #include "cli/json.hpp"
 #include "re/base/units.hpp"
 #include "re/project/resolve.hpp"
@@ -80,7 +81,9 @@ int run_init(Context& context, const Parsed& parsed) {
                           remote.directory + ": " + std::to_string(state.files.files.size()) + " files, " +
                           std::to_string(report.files_transferred) + " copied\n");
   }
-  return 0;
+  if (parsed.has("no-rsync") || parsed.has("no-install")) return 0;
+  const auto plan = engine::plan_install(project, state.files);
+  return plan.how == engine::InstallPlan::How::nothing ? 0 : install(context, parsed, plan);
 }
 
 }  // namespace re::cli
