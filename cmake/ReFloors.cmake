@@ -15,6 +15,7 @@ re_module(jobs      DEPS base sys model remote         LIBS dep_boost dep_sqlite
 file(GLOB engine_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/engine/scripts/*.sh")
 re_embed(engine scripts ${engine_scripts})
 re_module(engine    DEPS base sys model project transport remote jobs LIBS dep_boost)
+set(RE_GENERATED_cli "${CMAKE_BINARY_DIR}/generated/cli/libraries.cpp")
 re_embed(cli pages "${CMAKE_SOURCE_DIR}/man/re.1.in" "${CMAKE_SOURCE_DIR}/man/re.conf.5")
 re_module(cli       DEPS base sys model config ui project transport remote jobs engine
                                                        LIBS dep_boost dep_cli11 dep_json)

@@ -1,5 +1,8 @@
 #include "cli/help.hpp"
 
+#include "cli/libraries.hpp"
+#include "re/ui/table.hpp"
+
 namespace re::cli {
 
 namespace {
@@ -35,6 +38,20 @@ std::string wrap(std::string_view text, std::size_t indent) {
     column += word.size();
   }
   return wrapped + "\n";
+}
+
+std::string version_text(Detail detail) {
+  std::string text = "re " RE_VERSION "\n";
+  if (detail == Detail::brief) return text;
+  text += std::string(build_description()) + "\nMIT licence\n\n";
+  ui::Table table({{"Library"}, {"Version"}, {"Linked"}, {"Licence"}});
+  for (const auto& library : libraries()) {
+    table.add_row({{std::string(library.name)},
+                   {std::string(library.version)},
+                   {std::string(library.linkage)},
+                   {std::string(library.licence)}});
+  }
+  return text + table.render({});
 }
 
 std::string general_help() {

@@ -66,7 +66,8 @@ int dispatch(std::vector<std::string> words) {
     return static_cast<int>(ExitCode::usage);
   }
   if (words[0] == "--version") {
-    put(stdout, "re " RE_VERSION "\n");
+    const bool is_verbose = words.size() > 1 && words[1] == "--verbose";
+    put(stdout, version_text(is_verbose ? Detail::verbose : Detail::brief));
     return 0;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
