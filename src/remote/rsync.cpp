@@ -27,7 +27,7 @@ void require_relative(const std::string& path) {
 }
 
 RsyncPlace receiving_place(std::string directory, Preview preview) {
-  return {std::move(directory), preview == Preview::yes ? "preview" : "make", Direction::push};
+  return {{std::move(directory)}, preview == Preview::yes ? "preview" : "make", Direction::push};
 }
 
 // A path cut at its last component: "a/b" is {"a", "b"}, "a/b/" and "a/.." are all directory.
@@ -128,7 +128,8 @@ Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOption
   command.place = receiving_place(request.remote_directory, options.preview);
   command.options = std::move(options);
   progress.step("syncing to " + host.name());
-  co_return co_await run_rsync(host, std::move(command), progress);
+  RsyncEnd end = co_await run_rsync(host, std::move(command), progress);
+  co_return std::move(end.report);
 }
 
 Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
@@ -158,7 +159,8 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
   command.place = receiving_place(renames ? target.directory : destination, options.preview);
   command.options = std::move(options);
   // What was sent in blocks it finds in place, and gives it what else a file has.
-  TransferReport report = co_await run_rsync(host, std::move(command), progress);
+  RsyncEnd end = co_await run_rsync(host, std::move(command), progress);
+  TransferReport report = std::move(end.report);
   report.files_transferred += in_blocks.files;
   report.literal_bytes += in_blocks.sent;
   report.matched_bytes += in_blocks.kept;
@@ -166,32 +168,30 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
   co_return report;
 }
 
-Async<TransferReport> pull(Host& host, std::string source, std::string destination, TransferOptions options,
-                           Progress& progress) {
-  const SplitPath wanted = split_path(source);
+Async<std::optional<PullReport>> pull(Host& host, std::vector<std::string> candidates,
+                                      std::string destination, TransferOptions options, Progress& progress) {
+  const SplitPath wanted = split_path(candidates.at(0));
   RsyncCommand command;
   command.names = wanted.name.empty() ? "." : "./" + wanted.name;
   command.names += '\0';
   command.arguments = {"--recursive",  "--no-relative",     "--files-from=-", "--from0",
                        "--safe-links", "--chmod=Fu-s,Fg-s", "re:./"};
   command.arguments.push_back(local_argument(destination.empty() ? "." : destination));
-  command.place = {wanted.directory, "exists", Direction::pull};
+  command.place = {{}, wanted.name, Direction::pull};
+  for (const auto& candidate : candidates)
+    command.place.directories.push_back(split_path(candidate).directory);
   const fs::path parent = fs::path(destination).parent_path();
   if (options.preview == Preview::no && !parent.empty()) fs::create_directories(parent);
   command.options = std::move(options);
   progress.step("fetching from " + host.name());
-  co_return co_await run_rsync(host, std::move(command), progress);
-}
-
-Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string> candidates,
-                                             std::chrono::milliseconds deadline) {
-  ScriptCall call{scripts::transfer, "re_find_first", {}};
-  call.arguments = std::move(candidates);
-  const Answer answer = co_await host.run(std::move(call), deadline);
-  if (answer.outcome.trailer == "none") co_return std::nullopt;
-  const auto index = parse_number<std::size_t>(answer.outcome.trailer);
-  if (!index) throw Error(ErrorKind::protocol, host.name() + " did not say which path exists");
-  co_return index;
+  auto done = co_await run_rsync(host, std::move(command), progress);
+  if (done.trailer == k_nothing_there) co_return std::nullopt;
+  PullReport report;
+  report.found = parse_number<std::size_t>(done.trailer).value_or(candidates.size());
+  report.transfer = std::move(done.report);
+  if (report.found >= candidates.size())
+    throw Error(ErrorKind::protocol, host.name() + " did not say which path exists");
+  co_return report;
 }
 
 Async<std::vector<std::string>> list_names(Host& host, std::string leaf, std::vector<std::string> directories,

@@ -213,11 +213,8 @@ Async<End> run_to_end(Running& running, ShellServer& server, Progress& progress)
 }
 
 Error place_error(const RsyncCommand& command, const std::string& host, const std::string& cause) {
-  if (command.place.direction == Direction::pull) {
-    return {ErrorKind::not_found, "there is no directory " + command.place.directory + " on " + host};
-  }
   return {ErrorKind::remote,
-          "cannot use the directory " + command.place.directory + " on " + host + ": " + cause};
+          "cannot use the directory " + command.place.directories.front() + " on " + host + ": " + cause};
 }
 
 // Throws what went wrong, if something did.
@@ -246,12 +243,14 @@ std::string local_argument(const std::string& path) {
   return path.starts_with('/') ? path : "./" + path;
 }
 
-Async<TransferReport> run_rsync(Host& host, RsyncCommand command, Progress& progress) {
+Async<RsyncEnd> run_rsync(Host& host, RsyncCommand command, Progress& progress) {
   require_version(command.place.direction);
   const auto executor = co_await asio::this_coro::executor;
   ShellServer server(host, executor, command.place);
   Running running = start(executor, command, server);
   End end = co_await run_to_end(running, server, progress);
+  const std::string trailer = server.outcome() ? server.outcome()->trailer : std::string();
+  if (trailer == k_nothing_there) co_return RsyncEnd{trailer, {}};
   check_end(end, command, server, host);
   if (command.options.preview == Preview::no) end.report.changes.clear();
   if (end.status.code == k_some_vanished) progress.note("some files vanished before they were transferred");
@@ -259,7 +258,7 @@ Async<TransferReport> run_rsync(Host& host, RsyncCommand command, Progress& prog
     progress.note(std::to_string(end.report.skipped_links.size()) +
                   " symbolic link(s) that point outside were skipped");
   }
-  co_return std::move(end.report);
+  co_return RsyncEnd{trailer, std::move(end.report)};
 }
 
 }  // namespace re::remote

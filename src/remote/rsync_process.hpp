@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "re/remote/rsync.hpp"
@@ -20,7 +21,15 @@ struct RsyncCommand {
 /// A path that is no option to rsync and no "host:path".
 std::string local_argument(const std::string& path);
 
+/// $re_trailer where a pull finds nothing of what it may bring: rsync did not run.
+inline constexpr std::string_view k_nothing_there = "none";
+
+struct RsyncEnd {
+  std::string trailer;  ///< what the far side's script left in $re_trailer
+  TransferReport report;
+};
+
 /// Runs it to its end. Throws Error as rsync.hpp says.
-Async<TransferReport> run_rsync(Host& host, RsyncCommand command, Progress& progress);
+Async<RsyncEnd> run_rsync(Host& host, RsyncCommand command, Progress& progress);
 
 }  // namespace re::remote

@@ -169,8 +169,11 @@ Async<void> ShellServer::serve() {
     const std::vector<std::string> words = check(parse_request(*payload));
     ScriptCall call;
     call.library = scripts::transfer;
-    call.function = "re_rsync_server";
-    call.arguments = {m_place.mode, m_place.directory};
+    const bool is_pull = m_place.direction == Direction::pull;
+    call.function = is_pull ? "re_rsync_sender" : "re_rsync_receiver";
+    call.arguments = {m_place.argument};
+    if (is_pull) call.arguments.push_back(std::to_string(m_place.directories.size()));
+    call.arguments.insert(call.arguments.end(), m_place.directories.begin(), m_place.directories.end());
     call.arguments.insert(call.arguments.end(), words.begin(), words.end());
     Streams streams{Descriptor(m_executor, m_passed[0].release()),
                     Descriptor(m_executor, m_passed[1].release())};

@@ -18,8 +18,10 @@ enum class Direction { push, pull };
 
 /// Where the far rsync runs.
 struct RsyncPlace {
-  std::string directory;  ///< as transfer.sh takes it
-  std::string mode;       ///< "make", "exists" or "preview", as transfer.sh takes it
+  std::vector<std::string> directories;  ///< as transfer.sh takes them; of a push one
+  /// Of a push "make" or "preview"; of a pull the name that is looked for: re_rsync_receiver and
+  /// re_rsync_sender, transfer.sh.
+  std::string argument;
   Direction direction = Direction::push;
 };
 

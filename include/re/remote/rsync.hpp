@@ -103,16 +103,19 @@ Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOption
 Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
                            TransferOptions options, Progress& progress);
 
-/// Brings a file or directory, by the same rules. The far side is not trusted: names that were not asked for
-/// end the transfer, links that point outside of it are skipped (and listed), set-id bits are dropped,
-/// nothing outside the destination is written. Therefore the local rsync must be 3.2.5 or newer
-/// (CVE-2022-29154).
-Async<TransferReport> pull(Host& host, std::string source, std::string destination, TransferOptions options,
-                           Progress& progress);
+struct PullReport {
+  std::size_t found = 0;  ///< which of the candidates it was
+  TransferReport transfer;
+};
 
-/// The index of the first path (relative to the home directory) that exists on the host, a dangling link too.
-Async<std::optional<std::size_t>> find_first(Host& host, std::vector<std::string> candidates,
-                                             std::chrono::milliseconds deadline = std::chrono::seconds(30));
+/// Brings the first of the candidates that exists (a dangling link too): a file or directory, by the same
+/// rules; nothing when none does. They differ in their directories only. The far side is not trusted: names
+/// that were not asked for end the transfer, links that point outside of it are skipped (and listed), set-id
+/// bits are dropped, nothing outside the destination is written. Therefore the local rsync must be 3.2.5 or
+/// newer (CVE-2022-29154).
+/// \param candidates at least one
+Async<std::optional<PullReport>> pull(Host& host, std::vector<std::string> candidates,
+                                      std::string destination, TransferOptions options, Progress& progress);
 
 /// The entries, a directory's with a '/' at its end, that begin with `leaf` in each of these directories
 /// (relative to the home directory, ending in '/' where not empty); of a thousand at most. A name with a line

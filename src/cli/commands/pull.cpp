@@ -63,15 +63,19 @@ std::string destination_of(const PullRequest& request, const std::string& source
   return (project.root / (is_contents ? std::filesystem::path(source) : parent)).string() + "/";
 }
 
-Async<std::string> locate(const PullRequest& request, remote::Host& host, const std::string& source) {
-  if (source.starts_with('/') || source.starts_with("~/")) co_return source;
+// Where the source may be, on the host.
+std::vector<std::string> candidates_of(const PullRequest& request, const std::string& source) {
+  if (source.starts_with('/') || source.starts_with("~/")) return {source};
   std::vector<std::string> candidates;
   candidates.reserve(request.bases.size());
   for (const auto& base : request.bases) candidates.push_back(base + source);
-  const auto found = co_await remote::find_first(host, candidates);
-  if (found) co_return candidates[*found];
-  throw Error(ErrorKind::not_found, "no " + ui::sanitise_line(source) + " on " + request.place.label,
-              "looked in " + join(request.bases, " and "));
+  return candidates;
+}
+
+Error not_there(const PullRequest& request, const std::string& source) {
+  const bool is_relative = !source.starts_with('/') && !source.starts_with("~/");
+  return {ErrorKind::not_found, "no " + ui::sanitise_line(source) + " on " + request.place.label,
+          is_relative ? "looked in " + join(request.bases, " and ") : std::string()};
 }
 
 }  // namespace
@@ -84,10 +88,11 @@ int run_pull(Context& context, const Parsed& parsed) {
   return context.run([&]() -> Async<int> {
     const auto host = co_await context.fleet().host(request.place);
     for (const auto& source : request.sources) {
-      const std::string path = co_await locate(request, *host, source);
+      const auto candidates = candidates_of(request, source);
       const std::string destination = destination_of(request, source, project);
-      const auto report = co_await remote::pull(*host, path, destination, options, context.progress());
-      report_transfer(context, report, "pulled " + ui::sanitise_line(path));
+      const auto report = co_await remote::pull(*host, candidates, destination, options, context.progress());
+      if (!report) throw not_there(request, source);
+      report_transfer(context, report->transfer, "pulled " + ui::sanitise_line(candidates[report->found]));
     }
     co_return 0;
   });

@@ -11,9 +11,9 @@ re_set_place() {
   esac
 }
 
-# re_rsync_server make|exists|preview DIRECTORY ARGUMENT...: rsync's server, in the directory.
+# re_rsync_receiver make|preview DIRECTORY ARGUMENT...: rsync's server, in the directory.
 # $re_trailer names what went wrong before rsync ran: no-rsync, no-directory.
-re_rsync_server() {
+re_rsync_receiver() {
   re_mode=$1
   re_set_place "$2"
   shift 2
@@ -21,7 +21,7 @@ re_rsync_server() {
   re_empty=
   if [ "$re_mode" = make ]; then
     mkdir -p "$re_place" || { re_trailer=no-directory; return 1; }
-  elif [ "$re_mode" = preview ] && ! [ -d "$re_place" ]; then
+  elif ! [ -d "$re_place" ]; then
     re_empty=$(mktemp -d) || { re_trailer=no-directory; return 1; }
     re_place=$re_empty
   fi
@@ -32,19 +32,25 @@ re_rsync_server() {
   return "$1"
 }
 
-# re_find_first PATH...: $re_trailer is the index of the first that exists, from 0, or "none".
-re_find_first() {
-  re_index=0
-  for re_candidate; do
-    re_set_place "$re_candidate"
-    if [ -e "$re_place" ] || [ -L "$re_place" ]; then
-      re_trailer=$re_index
-      return 0
+# re_rsync_sender NAME COUNT DIRECTORY... ARGUMENT...: rsync's server, in the first of the directories that has the name, a
+# dangling link too; without a name, that exists. $re_trailer is that directory's number, from 0, or "none", or no-rsync or
+# no-directory.
+re_rsync_sender() {
+  re_name=$1 re_count=$2 re_trailer=none re_number=0
+  shift 2
+  while [ "$re_number" -lt "$re_count" ]; do
+    if [ "$re_trailer" = none ]; then
+      re_set_place "$1"
+      if [ -e "$re_place/$re_name" ] || [ -L "$re_place/$re_name" ]; then re_trailer=$re_number; fi
+      [ "$re_trailer" = none ] || re_found=$re_place
     fi
-    re_index=$((re_index + 1))
+    re_number=$((re_number + 1))
+    shift
   done
-  # shellcheck disable=SC2034 # the frame around the call prints it
-  re_trailer=none
+  [ "$re_trailer" != none ] || return 1
+  command -v rsync >/dev/null 2>&1 || { re_trailer=no-rsync; return 127; }
+  cd "$re_found" || { re_trailer=no-directory; return 1; }
+  rsync "$@"
 }
 
 # re_is_directory PATH: 0 when it is one.
