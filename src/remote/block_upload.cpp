@@ -47,6 +47,9 @@ constexpr std::size_t k_token_bytes = 8;
 constexpr int k_most_damaged = 3;
 constexpr std::chrono::seconds k_start_deadline{60};
 constexpr std::chrono::hours k_hash_deadline{2};  // of what is there already
+// When all is written a window's worth of it is still under way, on a slow line for minutes; whether the line
+// lives is the transport's to find out.
+constexpr std::chrono::minutes k_drain_deadline{30};
 constexpr std::int64_t k_second_ns = 1'000'000'000;
 
 // Blocks [first, end), sent over one channel.
@@ -359,7 +362,7 @@ Async<void> BlockUpload::collect(Lane& lane) {
       if (lane.output.size() + lane.error.size() > Host::k_answer_limit) co_return;
     }
   };
-  co_await sys::with_deadline(m_options.io_timeout, what, task);
+  co_await sys::with_deadline(k_drain_deadline, what, task);
 }
 
 Error BlockUpload::write_error(const std::string& said) const {
