@@ -57,6 +57,12 @@ bool is_single_file(const std::vector<std::string>& sources) {
   return fs::exists(status) && !fs::is_directory(status);
 }
 
+bool are_files(const std::vector<std::string>& sources) {
+  return std::all_of(sources.begin(), sources.end(), [](const std::string& source) {
+    return fs::is_regular_file(fs::symlink_status(source));
+  });
+}
+
 // Gives the one file its new name on this side: rsync would expand wildcards in a destination's name, so it
 // is never told one. `alias` is a link to the file, which rsync is told to follow; a link is copied instead.
 RsyncCommand renaming(const std::string& source, const fs::path& alias) {
@@ -95,6 +101,14 @@ Async<BlockReport> send_large_files(Host& host, const std::vector<LargeFile>& fi
     blocks.done_before += file.size;
   }
   co_return all;
+}
+
+TransferReport with_blocks(TransferReport report, const BlockReport& blocks) {
+  report.files_transferred += blocks.files;
+  report.literal_bytes += blocks.sent;
+  report.matched_bytes += blocks.kept;
+  report.bytes_sent += blocks.sent;
+  return report;
 }
 
 void require_sources(const std::vector<std::string>& sources) {
@@ -152,6 +166,12 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
     const bool is_directory = co_await is_remote_directory(host, destination);
     renames = !is_directory;
   }
+  TransferReport report;
+  if (in_blocks.files == sources.size() && are_files(sources)) {  // rsync would find nothing to do
+    report.total_size = in_blocks.sent + in_blocks.kept;
+    report = with_blocks(std::move(report), in_blocks);
+    co_return report;
+  }
   const sys::TemporaryDirectory scratch("re-push");
   RsyncCommand command = renames ? renaming(sources[0], scratch.path() / target.name) : sending(sources);
   command.arguments.emplace_back("--recursive");
@@ -160,11 +180,7 @@ Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::st
   command.options = std::move(options);
   // What was sent in blocks it finds in place, and gives it what else a file has.
   RsyncEnd end = co_await run_rsync(host, std::move(command), progress);
-  TransferReport report = std::move(end.report);
-  report.files_transferred += in_blocks.files;
-  report.literal_bytes += in_blocks.sent;
-  report.matched_bytes += in_blocks.kept;
-  report.bytes_sent += in_blocks.sent;
+  report = with_blocks(std::move(end.report), in_blocks);
   co_return report;
 }
 

@@ -98,7 +98,7 @@ Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOption
 /// contents. The destination (relative to the home directory) is a directory, made when it is missing, except
 /// for one file onto a name that ends in no '/' and is no directory: then it is the new name.
 /// Large files go first, in blocks over several channels, where they are new there (TransferOptions): the
-/// outcome is the same, and rsync sees to it.
+/// outcome is that of rsync alone, which runs behind them when there is more to do.
 /// \param sources relative to the working directory
 Async<TransferReport> push(Host& host, std::vector<std::string> sources, std::string destination,
                            TransferOptions options, Progress& progress);

@@ -185,6 +185,7 @@ TEST_F(BlockUploadTest, a_large_file_travels_over_several_channels) {
   EXPECT_GE(m_channels.peak, 4U);
   EXPECT_LT(m_channels.peak, 9U) << "sshd grants ten, and others need some";
   EXPECT_EQ(report.files_transferred, 1U);
+  EXPECT_EQ(report.total_size, content.size());
   EXPECT_EQ(report.literal_bytes, content.size());
   EXPECT_FALSE(fs::exists(m_home / "data/.re-partial"));
 }
