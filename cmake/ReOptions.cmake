@@ -1,4 +1,5 @@
 # Two INTERFACE targets carry every flag: re_options (language, sanitizers, hardening) and re_warnings.
+include(CheckCXXCompilerFlag)
 find_program(RE_CCACHE ccache)
 if(RE_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER "${RE_CCACHE}")
@@ -25,10 +26,18 @@ endif()
 if(RE_FUZZ)
   target_compile_options(re_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+# Hardening; tests/packaging/hardening.py reads the program for it.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(re_options INTERFACE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong
-                                              -fstack-clash-protection -fcf-protection -fPIE)
-  target_link_options(re_options INTERFACE -pie -Wl,-z,relro,-z,now)
+  target_compile_options(re_options INTERFACE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong)
+  foreach(flag -fstack-clash-protection -fcf-protection -mbranch-protection=standard)  # as the processor has them
+    string(MAKE_C_IDENTIFIER "RE_HAS${flag}" has)
+    check_cxx_compiler_flag(${flag} ${has})
+    if(${has})
+      target_compile_options(re_options INTERFACE ${flag})
+    endif()
+  endforeach()
+  target_compile_options(re_options INTERFACE -fPIE)
+  target_link_options(re_options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
   if(RE_STATIC)
     target_link_options(re_options INTERFACE -static-libstdc++ -static-libgcc -Wl,-z,pack-relative-relocs)
   endif()
