@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <iterator>
 #include <utility>
 
@@ -47,12 +48,18 @@ std::string without_nul(const std::string& text) {
 
 std::string_view input_of(model::Streams streams) {
   if (streams == model::Streams::terminal) return "terminal";
-  return streams == model::Streams::split ? "fifo" : "null";
+  return streams == model::Streams::split ? "channel" : "null";
 }
 
-std::string bundle(std::string_view first, std::string_view second = {}, std::string_view third = {}) {
-  const std::array<std::string_view, 4> files = {scripts::common, first, second, third};
+std::string bundle(std::initializer_list<std::string_view> more) {
+  std::vector<std::string_view> files = {scripts::basics, scripts::common};
+  files.insert(files.end(), more);
   return script_text(files);
+}
+
+std::string launch_library(const SnapshotPatch* patch) {
+  if (patch == nullptr) return bundle({scripts::launch, scripts::stream});
+  return bundle({scripts::launch, scripts::stream, scripts::trees, scripts::snapshot, scripts::patch});
 }
 
 }  // namespace
@@ -61,21 +68,19 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
                       const SnapshotPatch* patch) {
   require_valid(spec);
   const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
-  const bool has_patch = needs_snapshot && patch != nullptr;
-  const std::string_view more = has_patch ? scripts::patch : std::string_view();
-  OwnedCall call{bundle(scripts::launch, scripts::stream, more), std::move(function), {}, Repeat::forbidden};
+  if (!needs_snapshot) patch = nullptr;
+  OwnedCall call{launch_library(patch), std::move(function), {}, Repeat::forbidden};
   call.arguments = {spec.id.text(),
                     sys::random_hex(k_token_bytes),
                     shell,
                     render_spec(spec),
-                    spec.command,
-                    render_environment(spec),
                     render_plan(spec),
                     without_nul(spec.git_diff),
                     needs_snapshot ? spec.snapshot : std::string(),
                     std::string(input_of(spec.streams)),
-                    supervisor_text()};
-  if (has_patch) {
+                    supervisor_text(),
+                    runner_text()};
+  if (patch != nullptr) {
     auto arguments = patch_arguments(*patch);
     std::move(arguments.begin(), arguments.end(), std::back_inserter(call.arguments));
   }
@@ -83,25 +88,25 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
 }
 
 OwnedCall resume_call(const JobId& id, const std::string& shell) {
-  return {bundle(scripts::launch),
+  return {bundle({scripts::launch}),
           "re_resume",
-          {id.text(), sys::random_hex(k_token_bytes), shell, supervisor_text()},
+          {id.text(), shell, supervisor_text(), runner_text()},
           Repeat::forbidden};
 }
 
 OwnedCall stream_call(std::string function, std::vector<std::string> arguments) {
-  return {bundle(scripts::stream), std::move(function), std::move(arguments)};
+  return {bundle({scripts::stream}), std::move(function), std::move(arguments)};
 }
 
 OwnedCall list_call(const ListFilter& filter) {
-  OwnedCall call{bundle(scripts::list), "re_list", {}};
+  OwnedCall call{bundle({scripts::list}), "re_list", {}};
   call.arguments.emplace_back(filter.scope == ListFilter::Scope::all ? "all" : "live");
   for (const auto& id : filter.ids) call.arguments.push_back(id.text());
   return call;
 }
 
 OwnedCall signal_call(const JobId& id, int signal) {
-  return {bundle(scripts::signal), "re_signal", {id.text(), std::to_string(signal)}, Repeat::forbidden};
+  return {bundle({scripts::signal}), "re_signal", {id.text(), std::to_string(signal)}, Repeat::forbidden};
 }
 
 LaunchReport read_launch_answer(std::string_view answer, std::string_view complaint,
@@ -115,6 +120,7 @@ LaunchReport read_launch_answer(std::string_view answer, std::string_view compla
   const auto number = parse_number<int>(rest);
   if (word == "STARTED" && number) return {Launch::started, number, std::nullopt};
   if (word == "EXITED" && number) return {Launch::exited, std::nullopt, number};
+  if (word == "STARTING") return {Launch::starting, std::nullopt, std::nullopt};
   if (word == "COMMITTED") return {Launch::committed, std::nullopt, std::nullopt};
   if (word == "LOST") return {Launch::lost, std::nullopt, std::nullopt};
   if (word == "CONFLICT") return {Launch::conflict, std::nullopt, std::nullopt};

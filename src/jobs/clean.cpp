@@ -18,7 +18,8 @@ constexpr std::size_t k_at_once = 32;  // removed by one call: a large work tree
 constexpr std::uint64_t k_kib = 1024;
 
 OwnedCall clean_call(std::string function, const std::vector<Remains>& remains) {
-  const std::array<std::string_view, 3> files = {scripts::common, scripts::snapshot, scripts::clean};
+  const std::array<std::string_view, 4> files = {scripts::basics, scripts::common, scripts::trees,
+                                                 scripts::clean};
   OwnedCall call{script_text(files), std::move(function), {}};
   for (const auto& one : remains) {
     call.arguments.push_back(one.job ? "jobs/" + one.job->text() : "snapshots/" + one.snapshot);

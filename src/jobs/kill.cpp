@@ -93,7 +93,7 @@ std::vector<KillReport> read_reports(const remote::Host& host, const std::vector
 Async<std::vector<KillReport>> kill_jobs(remote::Host& host, std::vector<JobId> ids, KillOptions options,
                                          std::chrono::milliseconds deadline) {
   if (ids.empty()) co_return std::vector<KillReport>{};
-  const std::array<std::string_view, 2> files = {scripts::common, scripts::kill};
+  const std::array<std::string_view, 3> files = {scripts::basics, scripts::common, scripts::kill};
   const std::string library = script_text(files);
   std::vector<JobId> unique = ids;  // a job named twice is killed once
   std::sort(unique.begin(), unique.end());

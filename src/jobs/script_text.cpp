@@ -23,7 +23,11 @@ std::string fault_function() {
   text += "re_fault_passages=$((re_fault_passages + 1))\n";
   text +=
       "[ \"$re_fault_passages\" -eq " + shell_quote(parts[1]) + " ] || return 0\n: >\"$HOME/.re-fault\"\n";
-  if (parts[2] == "kill") text += "kill -9 $$\n";
+  if (parts[2] == "kill") {
+    text += "kill -9 $$\n";
+    // A subshell has the $$ of its parent. That of a patch is left alive, to clean up.
+    if (!parts[0].starts_with("patch.")) text += "sh -c 'kill -9 \"$PPID\"'\n";
+  }
   if (parts[2] == "hang") text += "while :; do sleep 1000; done\n";
   text += "printf '%s\\n' \"$1: " + reason + "\" >&2\nreturn 1\n}\n";
   return text;
@@ -49,7 +53,13 @@ std::string script_text(std::span<const std::string_view> files) {
 }
 
 std::string supervisor_text() {
-  const std::array<std::string_view, 3> files = {scripts::common, scripts::snapshot, scripts::supervisor};
+  const std::array<std::string_view, 4> files = {scripts::basics, scripts::trees, scripts::work,
+                                                 scripts::supervisor};
+  return script_text(files);
+}
+
+std::string runner_text() {
+  const std::array<std::string_view, 2> files = {scripts::basics, scripts::run};
   return script_text(files);
 }
 

@@ -15,7 +15,8 @@ namespace re::jobs {
 /// ~/.re-fault as a mark.
 std::string script_text(std::span<const std::string_view> files);
 
-/// What the supervisor runs.
+/// What the supervisor runs, and what its job's process runs first.
 std::string supervisor_text();
+std::string runner_text();
 
 }  // namespace re::jobs

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "jobs/manifest_text.hpp"
+#include "jobs/script_text.hpp"
 #include "jobs/scripts.hpp"
 #include "re/base/strings.hpp"
 
@@ -179,9 +180,15 @@ SnapshotReport read_report(const remote::Host& host, const remote::Answer& answe
   return report;
 }
 
+std::string snapshot_library() {
+  const std::array<std::string_view, 2> files = {scripts::trees, scripts::snapshot};
+  return script_text(files);
+}
+
 Async<bool> has_snapshot(remote::Host& host, const SnapshotRequest& request,
                          std::chrono::milliseconds deadline) {
-  remote::ScriptCall call{scripts::snapshot, "re_have_snapshot", {}};
+  const std::string library = snapshot_library();
+  remote::ScriptCall call{library, "re_have_snapshot", {}};
   call.arguments = {request.name, request.project_id};
   const remote::Answer answer = co_await host.run(std::move(call), deadline);
   if (answer.outcome.code != 0) throw failure(host, answer);
@@ -204,7 +211,8 @@ Async<SnapshotReport> make_snapshot(remote::Host& host, const SnapshotRequest& r
   }
   std::vector<std::string> extras;
   const auto more = extra_arguments(entries, extras);
-  remote::ScriptCall call{scripts::snapshot, "re_make_snapshot", {}};
+  const std::string library = snapshot_library();
+  remote::ScriptCall call{library, "re_make_snapshot", {}};
   call.arguments = {request.name, request.project_directory, request.project_id};
   call.arguments.push_back(std::move(manifest));
   call.arguments.insert(call.arguments.end(), more.begin(), more.end());
@@ -213,7 +221,8 @@ Async<SnapshotReport> make_snapshot(remote::Host& host, const SnapshotRequest& r
 }
 
 Async<void> prepare_project(remote::Host& host, ProjectPlace place, std::chrono::milliseconds deadline) {
-  remote::ScriptCall call{scripts::snapshot, "re_prepare_project", {}};
+  const std::string library = snapshot_library();
+  remote::ScriptCall call{library, "re_prepare_project", {}};
   call.arguments = {place.directory, place.project_id};
   call.arguments.insert(call.arguments.end(), place.shared.begin(), place.shared.end());
   const remote::Answer answer = co_await host.run(std::move(call), deadline);

@@ -273,6 +273,8 @@ std::string render_plan(const JobSpec& spec) {
   text += assignment("re_snapshot", spec.snapshot);
   text += assignment("re_project", spec.project_path);
   text += assignment("re_continue", spec.continues ? spec.continues->text() : std::string());
+  text += assignment("re_command", spec.command);
+  text += assignment("re_environment", render_environment(spec));
   text += "set -- " + shell_join(spec.shared) + "\n";
   return text;
 }

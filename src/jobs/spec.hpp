@@ -4,9 +4,12 @@
 // 0x20, 0x7f and '%' are written %xx (two hex digits, lower case). Keys: id index name command project_id
 // project_name project_path work (own|live) streams (merged|split|terminal) always; snapshot continues
 // submitted_from git_commit where they are not empty; `shared` once for each directory. A reader skips keys
-// it does not know. The environment and the diff are not in it: they are in `env` and `git.diff`.
+// it does not know. The environment and the diff are not in it: they are in `plan` and `git.diff`.
 //
-// `env`: shell text, one `export NAME=value` a line. `plan`: shell text that tells the supervisor what to do.
+// `plan`: shell text that tells the supervisor what to do: it sets re_work, re_streams, re_snapshot,
+// re_project, re_continue, re_command, re_environment (shell text, one `export NAME=value` a line), and the
+// shared directories as the arguments. Everything is in one file, because every file that is synced takes as
+// long as the disk.
 #pragma once
 
 #include <string>

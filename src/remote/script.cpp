@@ -6,11 +6,12 @@
 namespace re::remote {
 
 // One brace group: the shell parses all of it before it runs any of it, so that a script cut anywhere is a
-// syntax error and nothing else. Both streams are marked, because login scripts write to both.
+// syntax error and nothing else. Before it, what only looks: it takes a process, and the parser its time.
+// Both streams are marked, because login scripts write to both.
 std::string render_script(const ScriptCall& call, std::string_view nonce) {
-  std::string text =
-      "{\nif [ -n \"${re_login-}\" ] && [ \"$re_login\" != \"$(re_login_files)\" ]; then exit ";
-  text += std::to_string(k_stale_login) + "; fi\nre_nonce=";
+  std::string text = "if [ -n \"${re_login-}\" ]; then [ \"$re_login\" = \"$(re_login_files)\" ] & fi\n";
+  text += "{\nif [ -n \"${re_login-}\" ]; then wait \"$!\" || exit " + std::to_string(k_stale_login);
+  text += "; fi\nre_nonce=";
   text += nonce;
   text += "\nre_trailer=\n";
   text += call.library;

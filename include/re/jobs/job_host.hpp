@@ -21,6 +21,7 @@ namespace re::jobs {
 enum class Launch {
   started,        ///< its process runs
   exited,         ///< it has ended already (a short command, or a repeated submission)
+  starting,       ///< its supervisor lives and makes its work tree
   committed,      ///< accepted; it is about to start. Repeat the launch if that lasts
   lost,           ///< it was started once and vanished; it is never started again
   conflict,       ///< the host has another job under this id

@@ -36,6 +36,7 @@ std::string line_of(const engine::Place& place, const engine::Submitted& submitt
     return line + "ran on " + place.label + " and ended with exit code " +
            std::to_string(report.exit_code.value_or(0)) + "\n";
   }
+  if (report.answer == jobs::Launch::starting) return line + "starts on " + place.label + "\n";
   if (report.answer == jobs::Launch::committed)
     return line + "is accepted by " + place.label + " and about to start\n";
   return line + "runs on " + place.label + ", pid " + std::to_string(report.pid.value_or(0)) + "\n";

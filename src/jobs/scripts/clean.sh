@@ -2,7 +2,7 @@
 # Removing what ended jobs have left: their directories, and snapshots that no job needs. Never what a live job holds.
 #   ~/.re/removed/<id>    an empty file for each job that was removed: a late repetition of its submission starts nothing
 #   ~/.re/trash/<nonce>/  what a call deletes; what a killed one has left goes an hour later
-# shellcheck disable=SC2154 # the variables of common.sh
+# shellcheck disable=SC2154 # the variables of basics.sh and common.sh
 
 # What lies below ~/.re/jobs or ~/.re/snapshots and is a job's or a finished snapshot's, in re_entries.
 re_find_jobs() {

@@ -11,7 +11,6 @@
 # The project's own directory gets the files as rsync would have left them.
 re_patch_snapshot() (
   trap : HUP PIPE # what a subshell inherits is the default
-  re_load_snapshot_functions
   re_patch "$@"
 ) </dev/null >/dev/null 2>&1
 
@@ -44,11 +43,6 @@ re_follow_with_project() {
   re_is_in_step && re_patch_project "$@" && re_note_latest "$re_name" "$re_id"
 }
 
-# The supervisor's text holds snapshot.sh: it need not be sent twice. Without arguments it only defines functions.
-re_load_snapshot_functions() {
-  eval "$re_supervisor"
-}
-
 # Whether the project's directory is the project's, and holds the base: the newest snapshot is what was there last. It is
 # another one when another client has been here.
 re_is_in_step() {
@@ -66,6 +60,8 @@ re_finish_patch() {
   re_fault patch.seal || return 1
   re_make_read_only || return 1
   re_fault patch.sync || return 1
+  [ ! -e outline ] || re_names="../outline
+$re_names"
   re_on_names tree "../manifest
 $re_names" sync && cd .. || return 1
   re_fault patch.publish || return 1
@@ -112,11 +108,16 @@ $re_names"
   fi
 }
 
-# Writes manifest; in re_count how many files and links the base has.
+# Writes manifest, and outline where the base has one; in re_count how many files and links the base has.
 re_derive_manifest() {
   printf '%s' "$re_edits" >edits || return 1
   # shellcheck disable=SC2016 # awk's variables
   re_count=$(awk '
+    function put(line) {
+      print line >"manifest"
+      if (substr(line, 1, 2) == "x ") name[++runs] = substr(line, 3)
+      else if (substr(line, 1, 1) != "#") entries++
+    }
     FILENAME == "edits" {
       text = substr($0, length($2) + 4)
       if ($1 == "d") drop[$2] = 1
@@ -125,9 +126,13 @@ re_derive_manifest() {
       next
     }
     !/^[#x] / { count++ }
-    !(FNR in drop) { print >"manifest" }
-    FNR in add { print add[FNR] >"manifest" }
-    END { print count + 0 }' edits "../$re_base/manifest")
+    !(FNR in drop) { put($0) }
+    FNR in add { lines = split(add[FNR], part, "\n"); for (i = 1; i <= lines; i++) put(part[i]) }
+    END {
+      print count + 0
+      print entries + 0 >"outline"
+      for (i = 1; i <= runs; i++) print name[i] >"outline"
+    }' edits "../$re_base/manifest") && { [ -e "../$re_base/outline" ] || rm -f outline; }
 }
 
 # Whether the copy has all files and links of the base, none of which was written to since the base was made: such a

@@ -1,49 +1,17 @@
-# Snapshots of a project and the work trees that are made from them, in ~/.re/snapshots:
+# Snapshots of a project, in ~/.re/snapshots; goes behind trees.sh:
 #   <name>/manifest   what the tree holds; its format is specified in src/jobs/snapshot.cpp
 #   <name>/tree/      those files; no w bits, directories 0555; unchanged files are hard links between snapshots
+#   <name>/outline    how many files and links, and the names of executables, one a line: for work.sh. Not there when a
+#                     file is larger than 1 MiB
 #   latest.<project>  the name of a project's newest snapshot
 #   tmp.<nonce>/      one that is being made; `maker` holds the pid of the shell that makes it
-# Read-only is a guard against accidents, not against the owner. Every function but the first three runs in a subshell of
-# its own, so that it may change directory and environment. $re_nonce is the call's (re/remote/host.hpp).
+# Read-only is a guard against accidents, not against the owner. What is called from elsewhere runs in a subshell of its
+# own, so that it may change directory and environment. $re_nonce is the call's (re/remote/host.hpp).
 # shellcheck disable=SC2154
-
-re_snapshot_fail() {
-  printf 're: %s\n' "$*" >&2
-  return 1
-}
-
-# The first line of a command's complaint, for a message of ours.
-re_first_line() {
-  head -n 1 "$1" 2>/dev/null | cut -c 1-300
-}
-
-# A project's directory as an absolute path: relative ones start at the home.
-re_absolute() {
-  case $1 in
-    /*) printf '%s' "$1" ;;
-    *) printf '%s' "$HOME/$1" ;;
-  esac
-}
-
-# Only directories are made writable: a file's inode may belong to other snapshots too.
-re_remove_tree() (
-  case $1 in -*) set -- "./$1" ;; esac
-  if [ -d "$1" ] && [ ! -h "$1" ]; then
-    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} + 2>/dev/null
-  fi
-  rm -rf "$1"
-)
 
 re_is_plain_name() {
   case $1 in
     '' | .* | -* | *[!A-Za-z0-9._-]* | tmp.* | latest.*) return 1 ;;
-  esac
-}
-
-# A path inside a tree: relative, no empty, `.` or `..` component.
-re_is_inner_path() {
-  case /$1/ in
-    *//* | */./* | */../*) return 1 ;;
   esac
 }
 
@@ -274,7 +242,21 @@ re_fill_snapshot() {
 }
 
 re_seal_snapshot() {
-  re_make_read_only && { sync -f . 2>/dev/null || sync; }
+  re_write_outline && re_make_read_only && { sync -f . 2>/dev/null || sync; }
+}
+
+re_write_outline() {
+  [ -z "$(find tree -type f -size +1048576c | head -n 1)" ] || return 0
+  # shellcheck disable=SC2016 # awk's variables
+  awk '
+    /^f / && substr($0, 68, 1) == "x" { is_odd = 1 }
+    /^x / { name[++runs] = substr($0, 3) }
+    !/^[#x] / { count++ }
+    END {
+      if (is_odd) exit 1
+      print count + 0
+      for (i = 1; i <= runs; i++) print name[i]
+    }' manifest >outline || rm -f outline
 }
 
 # Nothing may be newer than the manifest: that is what tells a file that was written to later. A link always is, and
@@ -346,124 +328,4 @@ re_make_snapshot() (
   cd .. || return 1
   re_publish_snapshot "$new" "$name" || { re_snapshot_fail "cannot rename the snapshot to $name"; return 1; }
   re_note_latest "$name" "$id"
-)
-
-# Removes from the tree $2 what stands in the way of the tree $1: where one has a directory and the other something else,
-# and every file that will be written (a link there must not be written through).
-re_clear_way() (
-  cd "$1" || return 1
-  # shellcheck disable=SC2016 # the inner shell's variables
-  find . -type d -exec sh -c '
-    for dir; do
-      if [ -h "$0/$dir" ] || { [ -e "$0/$dir" ] && [ ! -d "$0/$dir" ]; }; then rm -f "$0/$dir" || exit 1; fi
-    done' "$2" {} + &&
-    find . ! -type d -exec sh -c 'cd "$0" && rm -rf "$@"' "$2" {} +
-)
-
-# Links files over 16 MiB from the tree $1 into $2 and says so; copies where no link can be made.
-re_link_big_files() (
-  cd "$1" || return 1
-  # shellcheck disable=SC2016 # the inner shell's variables
-  find . -type f -size +16777216c -exec sh -c '
-    for file; do
-      mkdir -p "$0/${file%/*}" || exit 1
-      if ln "$file" "$0/$file" 2>/dev/null; then
-        size=$(ls -lnd "$file" | { read -r _ _ _ _ bytes _; echo "$bytes"; })
-        shown=$(printf "%s" "${file#./}" | tr -d "[:cntrl:]")
-        printf "re: %s (%s MiB) is linked read-only: copy it before writing to it\n" "$shown" $((size / 1048576))
-      else
-        cp -p "$file" "$0/$file" && chmod u+w "$0/$file" || exit 1
-      fi
-    done' "$2" {} +
-)
-
-# Copies the tree $1 over $2 and makes it writable. Without reflinks files over 16 MiB are linked instead.
-re_copy_tree() {
-  if cp --reflink=always "$1/../manifest" "$2/.re-probe" 2>/dev/null; then
-    rm -f "$2/.re-probe"
-    cp -a --reflink=auto "$1/." "$2/" && chmod -R u+w "$2"
-    return
-  fi
-  rm -f "$2/.re-probe"
-  if [ -z "$(find "$1" -type f -size +16777216c | head -n 1)" ]; then
-    cp -a "$1/." "$2/" && chmod -R u+w "$2"
-  elif command -v rsync >/dev/null 2>&1; then
-    rsync -a --max-size=16777216 "$1/" "$2/" && chmod -R u+w "$2" && re_link_big_files "$1" "$2"
-  else
-    re_copy_small_files "$1" "$2" && chmod -R u+w "$2" && re_link_big_files "$1" "$2"
-  fi
-}
-
-re_copy_small_files() (
-  cd "$1" || return 1
-  # shellcheck disable=SC2016 # the inner shell's variables
-  find . -type d -exec sh -c 'cd "$0" && mkdir -p "$@"' "$2" {} + &&
-    find . ! -type d ! -size +16777216c -exec sh -c '
-      for file; do cp -pP "$file" "$0/$file" || exit 1; done' "$2" {} +
-)
-
-# The directory $3 of the project $2 becomes a link in the tree $1.
-re_link_shared() {
-  re_is_inner_path "$3" || { echo "shared directory is not inside the project: $3" >&2; return 1; }
-  mkdir -p "$2/$3" || return 1
-  re_at=$1
-  re_rest=$3
-  while :; do
-    case $re_rest in
-      */*) ;;
-      *) break ;;
-    esac
-    re_at=$re_at/${re_rest%%/*}
-    re_rest=${re_rest#*/}
-    if [ -h "$re_at" ]; then
-      echo "shared directory $3: a part of its path is a symbolic link in the project" >&2
-      return 1
-    fi
-    [ -d "$re_at" ] || mkdir "$re_at" || return 1
-  done
-  re_remove_tree "$1/$3" && ln -s "$2/$3" "$1/$3"
-}
-
-re_fill_work() {
-  re_work=$1
-  re_tree=$2
-  re_project=$3
-  re_continued=$4
-  shift 4
-  mkdir "$re_work" || return 1
-  if [ -n "$re_continued" ]; then
-    [ -d "$re_continued/work" ] || { echo "the job to continue has no work tree: $re_continued" >&2; return 1; }
-    cp -a "$re_continued/work/." "$re_work/" || return 1
-    chmod -R u+w "$re_work" && re_clear_way "$re_tree" "$re_work" || return 1
-  fi
-  re_copy_tree "$re_tree" "$re_work" || return 1
-  for re_shared; do
-    re_link_shared "$re_work" "$re_project" "$re_shared" || return 1
-  done
-}
-
-# re_make_work JOB_DIR SNAPSHOT_TREE PROJECT_DIR CONTINUED_JOB_DIR SHARED...: makes JOB_DIR/work from a snapshot, on top of
-# another job's work tree where one is named (else ''), with the project's shared directories linked into it. Writes notes
-# to stdout. Fails with a line on stderr. Doing it again is no error; what a killed attempt has left is made anew.
-re_make_work() (
-  LC_ALL=C && export LC_ALL
-  umask 077
-  [ ! -d "$1/work" ] || return 0
-  job=$(cd "$1" && pwd -P) || return 1
-  tree=$(cd "$2" && pwd -P) || return 1
-  project=$(re_absolute "$3")
-  continued=$4
-  shift 4
-  re_remove_tree "$job/work.tmp" || return 1
-  # The notes go through a file: of an attempt that fails, only the reason is said.
-  if re_fill_work "$job/work.tmp" "$tree" "$project" "$continued" "$@" >"$job/work.notes" 2>"$job/work.problem" &&
-    mv "$job/work.tmp" "$job/work" 2>>"$job/work.problem"; then
-    cat "$job/work.notes"
-    rm -f "$job/work.notes" "$job/work.problem"
-    return 0
-  fi
-  re_snapshot_fail "cannot make the work tree: $(re_first_line "$job/work.problem")"
-  re_remove_tree "$job/work.tmp"
-  rm -f "$job/work.notes" "$job/work.problem"
-  return 1
 )

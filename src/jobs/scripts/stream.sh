@@ -6,38 +6,46 @@
 # its streams follow, and it has our input; on stderr, what the tools had to say comes before a line with the token.
 re_launch_attached() {
   exec 3<&0
-  re_has_input=
   re_launch "$@"
   set -- "$?"
-  if [ "$1" = 0 ] && [ -n "$re_has_input" ]; then
-    re_await_process
-    re_pass_input
-  fi
   printf '%s\n' "$re_trailer"
   [ "$1" = 0 ] || return "$1"
   printf '%s\n' "$re_token" >&2
+  exec 3<&-
+  case $re_trailer in
+    STARTED*)
+      if re_await_quick_end; then
+        re_bring_all
+        return
+      fi
+      ;;
+  esac
+  re_evaluate
   re_stream 0 0
-  [ -z "${re_writer-}" ] || kill "$re_writer" 2>/dev/null
 }
 
-# A large work tree may take longer than the launch waits.
-re_await_process() {
-  while [ "$re_state" = committed ] && ! re_is_free sup.lock; do
-    re_pause
-    re_evaluate
-  done
-  [ "$re_state" = running ] && re_trailer="STARTED $re_pid"
-  [ "$re_state" = 'done' ] && re_trailer="EXITED $re_code"
-  return 0
+# Whether the job ends at once and leaves nothing: then what it said is brought in few processes. A flock that cannot wait
+# (busybox) says no.
+re_await_quick_end() {
+  { command exec 6<job.lock; } 2>/dev/null || return 1
+  flock -s -w 0.05 6 2>/dev/null
+  set -- "$?"
+  exec 6<&-
+  [ "$1" = 0 ] && re_find_exit && [ -n "$re_exit" ]
 }
 
-# The job has opened its end by now. When we die, the last writer is gone and the job sees the end of its input.
-re_pass_input() {
-  command exec 5>stdin
-  exec 9<&-
-  cat <&3 >&5 2>/dev/null &
-  re_writer=$!
-  exec 5>&-
+re_bring_all() {
+  if [ -s log ]; then cat log 2>/dev/null; fi
+  if [ -s err ]; then cat err >&2 2>/dev/null; fi
+  re_set_end 'done'
+}
+
+# re_set_end STATE: the trailer of a stream.
+re_set_end() {
+  re_size log
+  set -- "$1" "$re_bytes"
+  re_size err
+  re_trailer="$1 ${re_code:--} out=$2 err=$re_bytes"
 }
 
 # re_attach ID OUT ERR: the streams from these offsets on.
@@ -57,10 +65,7 @@ re_stream() {
     *) re_rest "$@" ;;
   esac
   re_evaluate
-  re_size log
-  set -- "$re_bytes"
-  re_size err
-  re_trailer="$re_state ${re_code:--} out=$1 err=$re_bytes"
+  re_set_end "$re_state"
   exec 2>&4 4>&-
 }
 

@@ -1,6 +1,7 @@
 # What a shell that was started ahead is told first (transport::ExecRequest::preamble): it notes the state of the files
 # that login shells and sshd read, so that render_script's first line finds out whether a new shell would start otherwise.
-# shellcheck disable=SC2034 # render_script reads it
+# What else costs a process, and is the same for all that come, is found out here as well (jobs/scripts/launch.sh).
+# shellcheck disable=SC2034 # render_script and re_find_facts read it
 re_login_files() {
   ls -dilLn --full-time / /etc/environment /etc/profile /etc/bash.bashrc /etc/bashrc /etc/zshenv /etc/zsh/zshenv \
     /etc/csh.cshrc /etc/fish/config.fish "$HOME"/.ssh/environment "$HOME"/.ssh/rc "$HOME"/.pam_environment \
@@ -10,3 +11,6 @@ re_login_files() {
 }
 re_login=$(re_login_files)
 [ -n "$re_login" ] || exit 0
+re_namespace=$(readlink /proc/self/ns/pid 2>/dev/null)
+re_clock=
+{ read -r re_uptime re_word </proc/uptime && re_clock="${re_uptime%%.*} $(date +%s)"; } 2>/dev/null

@@ -125,14 +125,14 @@ TEST_P(CleanTest, what_has_links_from_what_stays_frees_nothing) {
 }
 
 TEST_P(CleanTest, a_snapshot_that_goes_while_a_job_is_submitted_is_asked_for_again) {
-  if (GetParam().starts_with("busybox")) GTEST_SKIP() << "busybox's own mkfifo comes before that of PATH";
+  if (GetParam().starts_with("busybox")) GTEST_SKIP() << "busybox's own mkdir comes before that of PATH";
   make_snapshot("s1");
   m_remote.use_path(m_remote.home().string() + "/bin:/usr/bin:/bin");
   // Between the first look for the snapshot and the commit, somebody cleans.
   fs::create_directories(m_remote.home() / "bin");
   sys::write_file_atomic(
-      m_remote.home() / "bin/mkfifo",
-      "#!/bin/dash\nmv \"$HOME/.re/snapshots/s1\" \"$HOME/away\"\nexec /usr/bin/mkfifo \"$@\"\n", 0755);
+      m_remote.home() / "bin/mkdir",
+      "#!/bin/dash\nmv \"$HOME/.re/snapshots/s1\" \"$HOME/away\"\nexec /usr/bin/mkdir \"$@\"\n", 0755);
   auto job = split_job("true");
   job.work_tree = model::WorkTree::own;
   job.snapshot = "s1";

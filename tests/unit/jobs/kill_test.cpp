@@ -157,7 +157,8 @@ class KillShellTest : public KillTest, public testing::WithParamInterface<std::v
 
 TEST_P(KillShellTest, a_job_that_ignores_term_and_escapes_in_seven_ways_is_gone) {
   const auto id = start_job(std::string(k_escapes), k_escape_names);
-  const std::array<std::string_view, 2> files = {re::jobs::scripts::common, re::jobs::scripts::kill};
+  const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
+                                                 re::jobs::scripts::kill};
   std::vector<std::string> command = {"env", "HOME=" + m_home.path().string()};
   command.insert(command.end(), GetParam().begin(), GetParam().end());
   command.insert(command.end(), {"-c", re::jobs::script_text(files) + "\nre_kill 10 15 " + id.text()});
@@ -339,7 +340,8 @@ kill -0 "$pid" && kill -0 "$(cat "$1/mate")" && echo 'strangers live'
 TEST_F(KillTest, a_stranger_with_a_recycled_pid_is_never_signalled) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, for a pid namespace";
   const auto id = make_directory();
-  const std::array<std::string_view, 2> files = {re::jobs::scripts::common, re::jobs::scripts::kill};
+  const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
+                                                 re::jobs::scripts::kill};
   const auto result = re::sys::run_captured(
       {"env", "HOME=" + m_home.path().string(), "SUPERVISOR=" + std::string(k_supervisor),
        "LIBRARY=" + re::jobs::script_text(files), "unshare", "--pid", "--fork", "--kill-child",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include <map>
 #include <set>
 
+#include "jobs/script_text.hpp"
 #include "jobs/scripts.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/child.hpp"
@@ -27,6 +29,12 @@ namespace fs = std::filesystem;
 using re::jobs::SnapshotEntry;
 using Outcome = re::jobs::SnapshotReport::Outcome;
 using Mode = SnapshotEntry::Mode;
+
+std::string library() {
+  const std::array<std::string_view, 3> files = {re::jobs::scripts::trees, re::jobs::scripts::snapshot,
+                                                 re::jobs::scripts::work};
+  return re::jobs::script_text(files);
+}
 
 struct stat facts_of(const fs::path& path) {
   struct stat facts{};
@@ -91,8 +99,7 @@ class SnapshotTest : public testing::Test {
   std::string call(const std::vector<std::string>& shell, const std::vector<std::string>& words) {
     std::vector<std::string> command = {"env", "HOME=" + m_home.path().string()};
     command.insert(command.end(), shell.begin(), shell.end());
-    const std::string text =
-        "re_nonce=n$$\n" + std::string(re::jobs::scripts::snapshot) + "\n\"$@\"\necho rc=$?";
+    const std::string text = "re_nonce=n$$\n" + library() + "\n\"$@\"\necho rc=$?";
     command.insert(command.end(), {"-c", text, "test"});
     command.insert(command.end(), words.begin(), words.end());
     const auto result = re::sys::run_captured(command);
@@ -275,7 +282,7 @@ TEST_F(SnapshotTest, makers_at_the_same_time_all_succeed_with_one_tree) {
   for (int round = 0; round < 5; ++round) {
     const std::string name = "s" + std::to_string(round);
     const std::string text =
-        "HOME=$1; export HOME\n" + std::string(re::jobs::scripts::snapshot) +
+        "HOME=$1; export HOME\n" + library() +
         "\nfor maker in 1 2 3 4; do (re_nonce=m$maker; re_make_snapshot \"$2\" \"$3\" p$maker "
         "\"$4\") & done; wait";
     const auto result = re::sys::run_captured(
@@ -286,7 +293,7 @@ TEST_F(SnapshotTest, makers_at_the_same_time_all_succeed_with_one_tree) {
     EXPECT_GE(std::count(answers.begin(), answers.end(), "MADE"), 1);
     EXPECT_EQ(contents_of(tree(name)).size(), 20U);
     for (const auto& found : fs::directory_iterator(snapshot(name)))
-      EXPECT_THAT(found.path().filename().string(), testing::AnyOf("tree", "manifest"));
+      EXPECT_THAT(found.path().filename().string(), testing::AnyOf("tree", "manifest", "outline"));
   }
   for (const auto& name : snapshots()) EXPECT_FALSE(name.starts_with("tmp.")) << name;
 }
@@ -341,8 +348,7 @@ TEST_F(SnapshotTest, a_full_disk_is_an_error_that_says_so_and_leaves_nothing) {
   const std::string script =
       "mkdir -p \"$HOME/.re\" && mount -t tmpfs -o size=512k none \"$HOME/.re\" || exit 77\n"
       "re_nonce=n\n" +
-      std::string(re::jobs::scripts::snapshot) +
-      "\nre_make_snapshot s1 \"$1\" p1 \"$2\"; echo rc=$?; ls -A \"$HOME/.re/snapshots\"";
+      library() + "\nre_make_snapshot s1 \"$1\" p1 \"$2\"; echo rc=$?; ls -A \"$HOME/.re/snapshots\"";
   const auto result = re::sys::run_captured({"env", "HOME=" + m_home.path().string(), "unshare", "--mount",
                                              "sh", "-c", script, "test", m_project, entries});
   if (result.status.code == 77) GTEST_SKIP() << "cannot mount a tmpfs here";
