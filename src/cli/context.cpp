@@ -203,6 +203,7 @@ engine::Fleet& Context::fleet() {
     if (persist.count() > 0 && m_use_master) master = transport::MasterOptions{m_paths.runtime, persist};
     m_parts->connect_context.emplace(
         transport::ConnectContext{prompter(), progress(), m_paths.state, m_paths.runtime, std::move(master)});
+    m_parts->connect_context->memory = transport::make_connect_memory(m_paths.cache);
     m_parts->fleet.emplace(*m_parts->connect_context);
   }
   return *m_parts->fleet;

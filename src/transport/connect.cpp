@@ -8,6 +8,7 @@
 #include "re/sys/paths.hpp"
 #include "re/sys/random.hpp"
 #include "re/transport/target.hpp"
+#include "transport/connect_memory.hpp"
 #include "transport/local_connection.hpp"
 #include "transport/master_client.hpp"
 #include "transport/openssh_connection.hpp"
@@ -62,6 +63,10 @@ std::string_view to_string(Kind kind) {
     if (known == kind) return name;
   }
   return "unknown";
+}
+
+std::shared_ptr<ConnectMemory> make_connect_memory(const std::filesystem::path& cache_directory) {
+  return std::make_shared<ConnectMemory>(cache_directory);
 }
 
 Async<std::unique_ptr<Connection>> connect(const Target& target, const ConnectContext& context, Reuse reuse) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "re/base/encoding.hpp"
@@ -65,30 +66,33 @@ std::string fingerprint(const HostKey& key) {
   return "SHA256:" + text;
 }
 
-HostKeyChecker::HostKeyChecker(HostKeyPolicy policy)
+HostKeyChecker::HostKeyChecker(HostKeyPolicy policy, KnownHostsFiles& files)
     : m_policy(std::move(policy)),
       m_name(lookup_name(m_policy.host, m_policy.port)),
       m_short_name(to_lower(m_policy.host)) {
-  for (const auto& file : m_policy.user_files) read_file(file);
-  for (const auto& file : m_policy.global_files) read_file(file);
+  for (const auto& file : m_policy.user_files) look_up(file, files);
+  for (const auto& file : m_policy.global_files) look_up(file, files);
 }
 
-void HostKeyChecker::read_file(const std::filesystem::path& path) {
-  std::optional<std::string> text;
+void HostKeyChecker::look_up(const std::filesystem::path& path, KnownHostsFiles& files) {
+  std::vector<Entry> found;
   try {
-    text = sys::read_file_if_exists(path);
+    const KnownHostsIndex& index = files.read(path);
+    for (const auto* line : index.find(m_name)) found.push_back({*line, path, Match::full});
+    if (m_name != m_short_name) {
+      for (const auto* line : index.find(m_short_name)) found.push_back({*line, path, Match::without_port});
+    }
   } catch (const Error& error) {
     // Without the file a revocation in it would go unseen.
     throw Error(ErrorKind::host_key, "cannot check the host key of " + m_name + ": " + error.message());
   }
-  if (!text) return;
-  for (auto& line : parse_known_hosts(*text)) {
-    if (names_host(line.hosts, m_name)) {
-      m_entries.push_back({std::move(line), path, Match::full});
-    } else if (m_name != m_short_name && names_host(line.hosts, m_short_name)) {
-      m_entries.push_back({std::move(line), path, Match::without_port});
-    }
-  }
+  // In the file's order; a line that names the host both ways counts once, in full.
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Entry& a, const Entry& b) { return a.line.number < b.line.number; });
+  const auto last = std::unique(found.begin(), found.end(), [](const Entry& a, const Entry& b) {
+    return a.line.number == b.line.number;
+  });
+  m_entries.insert(m_entries.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(last));
 }
 
 HostKeyChecker::Entries HostKeyChecker::plain_entries(Match match) const {

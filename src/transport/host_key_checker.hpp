@@ -9,6 +9,7 @@
 
 #include "re/transport/target.hpp"
 #include "transport/known_hosts.hpp"
+#include "transport/known_hosts_files.hpp"
 
 namespace re::transport {
 
@@ -41,7 +42,7 @@ struct HostKeyPolicy {
 class HostKeyChecker {
  public:
   /// Reads the files (a missing one is empty; an unreadable one is Error (host_key)). Blocking, short.
-  explicit HostKeyChecker(HostKeyPolicy policy);
+  HostKeyChecker(HostKeyPolicy policy, KnownHostsFiles& files);
   /// The types of the plain keys known for this host, in the files' order, without duplicates: a client asks
   /// the server for these first, so that a known host is not taken for one with another key type.
   [[nodiscard]] std::vector<std::string> known_types() const;
@@ -63,7 +64,7 @@ class HostKeyChecker {
   };
   using Entries = std::vector<const Entry*>;
 
-  void read_file(const std::filesystem::path& path);
+  void look_up(const std::filesystem::path& path, KnownHostsFiles& files);
   [[nodiscard]] Entries plain_entries(Match match) const;
   void refuse_revoked(const HostKey& key) const;
   [[noreturn]] void refuse_changed(const HostKey& key, const Entries& known) const;

@@ -18,6 +18,7 @@
 #include "re/base/strings.hpp"
 #include "re/sys/fd.hpp"
 #include "re/sys/file.hpp"
+#include "transport/pattern.hpp"
 
 namespace re::transport {
 
@@ -168,30 +169,6 @@ std::optional<KnownHostsLine> parse_line(std::string_view line) {
 }
 
 // --- host names
-
-// '*' and '?'; iterative, so that no pattern takes exponential time.
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 bool matches_list(std::string_view patterns, std::string_view name) {
   constexpr std::size_t k_pattern_limit =

@@ -27,6 +27,7 @@
 #include "re/sys/paths.hpp"
 #include "re/transport/askpass.hpp"
 #include "transport/askpass_server.hpp"
+#include "transport/connect_memory.hpp"
 #include "transport/mux_socket.hpp"
 #include "transport/openssh_failure.hpp"
 
@@ -226,13 +227,7 @@ OpensshMaster::~OpensshMaster() {
 
 Async<std::shared_ptr<OpensshMaster>> OpensshMaster::start(Target target, ConnectContext context,
                                                            OpensshPrograms programs) {
-  const auto master = spawned(target, context, programs);
-  co_await master->become_ready(target, context);
-  co_return master;
-}
-
-std::shared_ptr<OpensshMaster> OpensshMaster::spawned(const Target& target, const ConnectContext& context,
-                                                      const OpensshPrograms& programs) {
+  if (!context.memory) context.memory = make_connect_memory({});
   require_safe("host", target.host, "'`\"$\\;&<>|(){}@/");
   require_safe("user", target.user, "'`\";&<>|(){}");
   if (!sys::find_program(programs.ssh, sys::process_environment())) {
@@ -240,10 +235,11 @@ std::shared_ptr<OpensshMaster> OpensshMaster::spawned(const Target& target, cons
                 "cannot connect to " + target.name + ": " + programs.ssh + " is not installed",
                 "install an OpenSSH client, or set transport = ssh2");
   }
-  const EffectiveConfig config = effective_ssh_config(target);
-  std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
+  const EffectiveConfig config = co_await effective_ssh_config(target, context.memory->ssh_configs);
+  const std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
   master->spawn(target, config, programs);
-  return master;
+  co_await master->become_ready(target, context);
+  co_return master;
 }
 
 void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,

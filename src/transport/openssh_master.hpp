@@ -66,8 +66,6 @@ class OpensshMaster {
 
  private:
   OpensshMaster(const Target& target, const EffectiveConfig& config, const ConnectContext& context);
-  static std::shared_ptr<OpensshMaster> spawned(const Target& target, const ConnectContext& context,
-                                                const OpensshPrograms& programs);
   void spawn(const Target& target, const EffectiveConfig& config, const OpensshPrograms& programs);
   Async<void> become_ready(const Target& target, const ConnectContext& context);
   [[nodiscard]] std::filesystem::path log_path() const { return m_directory.path() / "log"; }

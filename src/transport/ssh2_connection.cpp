@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "re/base/strings.hpp"
+#include "transport/connect_memory.hpp"
 #include "transport/host_key_checker.hpp"
 #include "transport/ssh2_auth.hpp"
 #include "transport/ssh2_channel.hpp"
@@ -91,11 +92,12 @@ void refuse_proxy_command(const EffectiveConfig& config) {
 
 // ssh(1): the jump hosts are looked up in the same configuration; their own ProxyJump counts for the first of
 // them only.
-std::vector<Hop> plan_route(const Target& target, int depth = 0) {
+Async<std::vector<Hop>> plan_route(Target target, ConnectMemory& memory, int depth = 0) {
   constexpr int k_deepest = 8;
   if (depth > k_deepest)
     throw Error(ErrorKind::config, "the ProxyJump of " + target.host + " leads in circles");
-  Hop last{target, effective_ssh_config(target)};
+  Hop last{target, {}};
+  last.config = co_await effective_ssh_config(target, memory.ssh_configs);
   refuse_proxy_command(last.config);
   std::vector<Hop> route;
   const std::string jumps = last.config.proxy_jump;
@@ -110,16 +112,17 @@ std::vector<Hop> plan_route(const Target& target, int depth = 0) {
       hop.unknown_host = target.unknown_host;
       hop.ssh_config = target.ssh_config;
       if (route.empty()) {
-        route = plan_route(hop, depth + 1);
+        route = co_await plan_route(hop, memory, depth + 1);
       } else {
-        Hop next{hop, effective_ssh_config(hop)};
+        Hop next{hop, {}};
+        next.config = co_await effective_ssh_config(hop, memory.ssh_configs);
         refuse_proxy_command(next.config);
         route.push_back(std::move(next));
       }
     }
   }
   route.push_back(std::move(last));
-  return route;
+  co_return route;
 }
 
 std::chrono::milliseconds connect_timeout(const Hop& hop) {
@@ -200,7 +203,7 @@ Async<std::unique_ptr<ByteStream>> reach(const Hop& hop, std::shared_ptr<Ssh2Con
 }
 
 Async<std::string> set_up(Ssh2Session& session, const Hop& hop, const ConnectContext& context) {
-  const HostKeyChecker checker(host_key_policy(hop));
+  const HostKeyChecker checker(host_key_policy(hop), context.memory->known_hosts);
   const AlgorithmOffer offer = choose_algorithms(hop.config, checker.known_types());
   co_await session.handshake(offer);
   const HostKey key = server_key(session);
@@ -231,8 +234,10 @@ Async<std::unique_ptr<Ssh2Connection>> connect_hop(const Hop& hop, std::shared_p
 
 }  // namespace
 
-Async<std::unique_ptr<Connection>> connect_ssh2(const Target& target, const ConnectContext& context) {
-  const std::vector<Hop> route = plan_route(target);
+Async<std::unique_ptr<Connection>> connect_ssh2(const Target& target, const ConnectContext& given) {
+  ConnectContext context = given;
+  if (!context.memory) context.memory = make_connect_memory({});
+  const std::vector<Hop> route = co_await plan_route(target, *context.memory);
   std::unique_ptr<Ssh2Connection> reached;
   for (const auto& hop : route) {
     std::shared_ptr<Ssh2Connection> below = std::move(reached);

@@ -1,13 +1,14 @@
 #include "transport/ssh_config.hpp"
 
 #include <array>
+#include <boost/asio/awaitable.hpp>
 #include <cstdlib>
 #include <map>
 #include <utility>
 
 #include "re/base/strings.hpp"
-#include "re/sys/child.hpp"
 #include "re/sys/paths.hpp"
+#include "transport/ssh_config_memory.hpp"
 
 namespace re::transport {
 
@@ -203,21 +204,6 @@ void expand_paths(std::vector<std::string>& paths, const PathTokens& tokens) {
   paths = std::move(expanded);
 }
 
-EffectiveConfig ask_ssh(const Target& target) {
-  std::vector<std::string> command = {"ssh", "-G", "-T"};
-  if (target.ssh_config) command.insert(command.end(), {"-F", target.ssh_config->string()});
-  if (target.port) command.insert(command.end(), {"-p", std::to_string(*target.port)});
-  if (!target.user.empty()) command.insert(command.end(), {"-l", target.user});
-  command.insert(command.end(), {"--", target.host});
-  const auto answer = sys::run_captured(command);
-  if (!answer.status.succeeded()) {
-    const auto lines = split_lines(answer.error);
-    throw Error(ErrorKind::config, "ssh refuses its configuration for " + target.host + ": " +
-                                       std::string(lines.empty() ? "no reason given" : lines.back()));
-  }
-  return parse_ssh_config(answer.output).value();
-}
-
 std::optional<std::string> expand_token(char token, const PathTokens& tokens) {
   switch (token) {
     case '%':
@@ -263,6 +249,16 @@ Result<EffectiveConfig> parse_ssh_config(std::string_view text) {
   return config;
 }
 
+std::string known_ssh_config_lines(std::string_view text) {
+  std::string known;
+  for (const auto line : split_lines(text)) {
+    if (!setters().contains(line.substr(0, line.find(' ')))) continue;
+    known += line;
+    known += '\n';
+  }
+  return known;
+}
+
 EffectiveConfig default_ssh_config(const Target& target, const fs::path& home) {
   EffectiveConfig config;
   config.hostname = target.host;
@@ -304,10 +300,10 @@ std::optional<std::string> expand_path(std::string_view path, const PathTokens& 
   return expanded;
 }
 
-EffectiveConfig effective_ssh_config(const Target& target) {
-  check_target(target);
-  const bool has_ssh = sys::find_program("ssh", sys::process_environment()).has_value();
-  EffectiveConfig config = has_ssh ? ask_ssh(target) : default_ssh_config(target, local_home());
+namespace {
+
+// What the target itself says is laid over what ssh says.
+EffectiveConfig complete(EffectiveConfig config, const Target& target) {
   if (!target.user.empty()) config.user = target.user;
   if (target.port) config.port = *target.port;
   refuse_option_like("host", config.hostname);
@@ -327,6 +323,16 @@ EffectiveConfig effective_ssh_config(const Target& target) {
     config.identity_files.insert(config.identity_files.begin(), named.begin(), named.end());
   }
   return config;
+}
+
+}  // namespace
+
+Async<EffectiveConfig> effective_ssh_config(Target target, SshConfigMemory& memory) {
+  check_target(target);
+  const auto ssh = sys::find_program("ssh", sys::process_environment());
+  if (!ssh) co_return complete(default_ssh_config(target, local_home()), target);
+  const std::string answer = co_await memory.answer(target, *ssh);
+  co_return complete(parse_ssh_config(answer).value(), target);
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "re/base/result.hpp"
+#include "re/sys/async.hpp"
 #include "re/transport/target.hpp"
 
 namespace re::transport {
@@ -53,6 +54,9 @@ struct EffectiveConfig {
 /// alone; a known one whose value cannot be right is Error (config). Pure; any text is safe.
 Result<EffectiveConfig> parse_ssh_config(std::string_view text);
 
+/// The lines whose keywords parse_ssh_config() knows.
+std::string known_ssh_config_lines(std::string_view text);
+
 /// What a host resolves to when there is no ssh client: OpenSSH's defaults.
 EffectiveConfig default_ssh_config(const Target& target, const std::filesystem::path& home);
 
@@ -70,10 +74,11 @@ struct PathTokens {
 /// "~/.ssh/%h" as a path; nothing when it holds a token that is not supported.
 std::optional<std::string> expand_path(std::string_view path, const PathTokens& tokens);
 
-/// The effective configuration of the target, its own keys laid over it, paths expanded. Runs `ssh -G`
-/// (blocking, short). Throws Error (config) when ssh refuses the configuration or host or user begin with
-/// '-'.
-EffectiveConfig effective_ssh_config(const Target& target);
+class SshConfigMemory;
+
+/// The effective configuration of the target, its own keys laid over it, paths expanded. Throws Error
+/// (config) when ssh refuses the configuration or host or user begin with '-'.
+Async<EffectiveConfig> effective_ssh_config(Target target, SshConfigMemory& memory);
 
 /// One hop of ProxyJump: "[user@]host[:port]" or "ssh://[user@]host[:port]".
 struct JumpHost {

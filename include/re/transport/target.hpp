@@ -65,6 +65,12 @@ struct MasterOptions {
   std::chrono::milliseconds persist{0};  ///< idle time before it ends
 };
 
+/// What connections learn from one another: ssh's configuration, known_hosts files. For one run, not for a
+/// process that lives for hours.
+struct ConnectMemory;
+/// \param cache_directory  for what is kept between runs; empty: nothing is
+std::shared_ptr<ConnectMemory> make_connect_memory(const std::filesystem::path& cache_directory);
+
 enum class Keep : unsigned char {
   while_used,
   open  ///< for whoever comes: a channel is opened ahead
@@ -78,6 +84,7 @@ struct ConnectContext {
   std::filesystem::path runtime_directory;   ///< for sockets; 0700
   std::optional<MasterOptions> master = {};  ///< nothing: connect directly
   Keep keep = Keep::while_used;
+  std::shared_ptr<ConnectMemory> memory = {};  ///< nothing: each connect asks and reads for itself
 };
 
 /// Whether a connection that the master holds will do.

@@ -59,7 +59,8 @@ class HostKeyCheckerTest : public ::testing::Test {
   /// The Error's text, or "trusted".
   std::string verdict(const HostKeyPolicy& policy, const HostKey& key) {
     try {
-      HostKeyChecker(policy).check(key, m_prompter, m_progress);
+      KnownHostsFiles files;
+      HostKeyChecker(policy, files).check(key, m_prompter, m_progress);
       return "trusted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::host_key);
@@ -246,7 +247,8 @@ TEST_F(HostKeyCheckerTest, known_types_come_once_each_in_order_and_without_marke
   const auto text = "@revoked " + line("*", {"ssh-dss", wire("ssh-dss")}) + line("gpu1.example", rsa()) +
                     line("gpu1.example", ed25519('a')) + line("gpu1.example", ed25519('b')) +
                     line("other", {"ssh-dss", wire("ssh-dss")});
-  const HostKeyChecker checker(policy(UnknownHost::refuse, text));
+  KnownHostsFiles files;
+  const HostKeyChecker checker(policy(UnknownHost::refuse, text), files);
   EXPECT_EQ(checker.known_types(), (std::vector<std::string>{"ssh-rsa", "ssh-ed25519"}));
 }
 

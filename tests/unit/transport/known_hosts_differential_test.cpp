@@ -292,7 +292,8 @@ class KnownHostsDifferential : public ::testing::Test {
     test::FakePrompter prompter;
     NoProgress progress;
     try {
-      HostKeyChecker(policy).check(m_keys[trial.server].key, prompter, progress);
+      KnownHostsFiles files;
+      HostKeyChecker(policy, files).check(m_keys[trial.server].key, prompter, progress);
       return true;
     } catch (const Error&) {
       return false;

@@ -5,8 +5,10 @@
 
 #include <random>
 
+#include "async_runner.hpp"
 #include "re/sys/file.hpp"
 #include "re/sys/paths.hpp"
+#include "transport/ssh_config_memory.hpp"
 
 namespace re::transport {
 namespace {
@@ -14,6 +16,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
+
+EffectiveConfig effective(const Target& target) {
+  SshConfigMemory memory({}, 5s);
+  test::AsyncRunner runner;
+  return runner.run([&] { return effective_ssh_config(target, memory); });
+}
 
 TEST(SshConfig, reads_every_keyword_that_counts) {
   const auto config =
@@ -89,7 +97,7 @@ TEST(SshConfig, understands_what_the_ssh_of_this_machine_prints) {
   sys::write_file_atomic(*target.ssh_config,
                          "Host alias\n HostName real.example\n User alice\n Port 1\n IdentityFile ~/k-%h-%r\n"
                          " ProxyJump jump:2,other\n UserKnownHostsFile /kh\n");
-  const EffectiveConfig config = effective_ssh_config(target);
+  const EffectiveConfig config = effective(target);
   EXPECT_EQ(config.hostname, "real.example");
   EXPECT_EQ(config.user, "bob");
   EXPECT_EQ(config.port, 2200);
@@ -109,7 +117,7 @@ TEST(SshConfig, passes_on_why_ssh_refuses_its_configuration) {
   target.ssh_config = directory.path() / "config";
   sys::write_file_atomic(*target.ssh_config, "Nonsense yes\n");
   try {
-    effective_ssh_config(target);
+    effective(target);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::config);
@@ -120,10 +128,10 @@ TEST(SshConfig, passes_on_why_ssh_refuses_its_configuration) {
 TEST(SshConfig, refuses_hosts_and_users_that_look_like_options) {
   Target target;
   target.host = "-oProxyCommand=true";
-  EXPECT_THROW(effective_ssh_config(target), Error);
+  EXPECT_THROW(effective(target), Error);
   target.host = "h";
   target.user = "-l";
-  EXPECT_THROW(effective_ssh_config(target), Error);
+  EXPECT_THROW(effective(target), Error);
 }
 
 TEST(SshConfig, expands_paths) {

@@ -1,0 +1,25 @@
+// What the connections of one run learn from one another.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+
+#include "re/transport/target.hpp"
+#include "transport/known_hosts_files.hpp"
+#include "transport/ssh_config_memory.hpp"
+
+namespace re::transport {
+
+struct ConnectMemory {
+  /// A run goes by the configuration that it began with; who waits for days to connect again does not.
+  static constexpr std::chrono::seconds k_freshness{5};
+
+  explicit ConnectMemory(const std::filesystem::path& cache_directory)
+      : ssh_configs(cache_directory.empty() ? cache_directory : cache_directory / "ssh-config", k_freshness) {
+  }
+
+  SshConfigMemory ssh_configs;
+  KnownHostsFiles known_hosts;
+};
+
+}  // namespace re::transport
