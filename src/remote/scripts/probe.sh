@@ -10,46 +10,65 @@ re_take_word() {
   # shellcheck disable=SC2086 # the words are wanted
   set -- $2
   set +f
-  shift "$((re_nth - 1))" 2>/dev/null || set --
+  [ "$#" -ge "$re_nth" ] || set -- # too great a shift ends dash
+  [ "$#" -eq 0 ] || shift "$((re_nth - 1))"
   re_word=${1-}
 }
 
 re_pause() { sleep "${1:-0.05}" 2>/dev/null || sleep 1; }
 
-# re_limited SECONDS COMMAND...: runs the command in the background with its output in $re_scratch/out. Sets re_code
-# to its exit code, or to "hangs" when it did not end in time. It is killed then; one that cannot be killed (it waits
-# in the kernel) is left, with all the descriptors above 2 that it was given.
-re_limited() {
-  re_end=$(($(date +%s) + $1))
+# Sets re_now to seconds of any clock.
+re_look_at_clock() {
+  if [ -r "$re_proc/uptime" ]; then
+    IFS=. read -r re_now _ <"$re_proc/uptime"
+  else
+    re_now=$(date +%s)
+  fi
+}
+
+# re_step NAME COMMAND...: runs the command with its output in $re_scratch.NAME, its pid and exit code beside it. In the
+# background: it may never end.
+re_step() {
+  re_place_of_step=$re_scratch.$1
   shift
-  rm -f "$re_scratch/code"
-  (
-    "$@" </dev/null >"$re_scratch/out" 2>&1 &
-    echo "$!" >"$re_scratch/pid"
-    wait "$!"
-    echo "$?" >"$re_scratch/code.new"
-    mv "$re_scratch/code.new" "$re_scratch/code"
-  ) </dev/null >/dev/null 2>&1 &
-  re_keeper=$!
-  re_code=hangs
+  "$@" </dev/null >"$re_place_of_step" 2>&1 &
+  echo "$!" >"$re_place_of_step.pid"
+  wait "$!"
+  echo "$?" >"$re_place_of_step.code"
+}
+
+# re_await NAME SECONDS KEEPER: sets re_code to the exit code of a step of this background process, or to "hangs" when it
+# does not end in time. It is killed then; one that cannot be killed (it waits in the kernel) is left, with all the descriptors
+# above 2 that it was given.
+re_await() {
+  re_code=
   re_looks=0 # what is quick is seen to end soon
+  re_look_at_clock
+  re_end=$((re_now + $2))
   while :; do
-    if [ -e "$re_scratch/code" ]; then
-      wait "$re_keeper"
-      read -r re_code <"$re_scratch/code"
+    if [ -s "$re_scratch.$1.code" ]; then
+      read -r re_code <"$re_scratch.$1.code"
       return 0
     fi
     if [ "$((re_looks += 1))" -le 8 ]; then
       re_pause 0.01
       continue
     fi
-    [ "$(date +%s)" -le "$re_end" ] || break
+    re_look_at_clock
+    [ "$re_now" -le "$re_end" ] || break
     re_pause
   done
-  kill -9 "$(cat "$re_scratch/pid")" "$re_keeper" 2>/dev/null
+  re_code=hangs
+  { read -r re_text <"$re_scratch.$1.pid"; } 2>/dev/null || re_text=
+  kill -9 ${re_text:+"$re_text"} "$3" 2>/dev/null
 }
 
-re_print_output() { sed "s/^/$1 /" "$re_scratch/out"; }
+# re_print_output KEY NAME
+re_print_output() {
+  while IFS= read -r re_line || [ -n "$re_line" ]; do
+    printf '%s %s\n' "$1" "$re_line"
+  done <"$re_scratch.$2"
+}
 
 # Where /proc is missing (macOS) the same from POSIX tools and sysctl.
 re_probe_load() {
@@ -67,18 +86,37 @@ re_probe_load() {
 
 re_probe_memory() {
   if [ -r "$re_proc/meminfo" ]; then
-    sed -n 's/^MemTotal: *\([0-9]*\).*/memory_total_kib \1/p; s/^MemAvailable: *\([0-9]*\).*/memory_available_kib \1/p' \
-      "$re_proc/meminfo"
+    while read -r re_name re_text _; do
+      case $re_name in
+        MemTotal:) re_fact memory_total_kib "$re_text" ;;
+        MemAvailable:) re_fact memory_available_kib "$re_text"; break ;;
+      esac
+    done <"$re_proc/meminfo"
   elif re_text=$(sysctl -n hw.memsize 2>/dev/null); then
     re_fact memory_total_kib "$((re_text / 1024))"
   fi
 }
 
+# As glibc's sysconf() counts: "0-3,8" are five.
+re_probe_cpus() {
+  re_text=
+  [ "$re_proc" != /proc ] || { read -r re_text </sys/devices/system/cpu/online; } 2>/dev/null
+  re_count=0
+  while [ -n "$re_text" ]; do
+    re_word=${re_text%%,*}
+    case $re_text in *,*) re_text=${re_text#*,} ;; *) re_text= ;; esac
+    re_count=$((re_count + ${re_word#*-} - ${re_word%-*} + 1))
+  done
+  [ "$re_count" -gt 0 ] || re_count=$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)
+  re_fact cpus "$re_count"
+}
+
 re_probe_system() {
-  re_fact hostname "$(uname -n)"
-  re_fact kernel "$(uname -srm)"
+  re_take_word 2 "$re_system"
+  re_fact hostname "$re_word"
+  re_fact kernel "${re_system%%" $re_word "*} ${re_system#*" $re_word "}"
   re_fact clock "$(date +%s)"
-  re_fact cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)"
+  re_probe_cpus
   if [ -r "$re_proc/sys/kernel/random/boot_id" ]; then
     read -r re_text <"$re_proc/sys/kernel/random/boot_id"
     re_fact boot_id "$re_text"
@@ -86,7 +124,9 @@ re_probe_system() {
   re_probe_load
   re_probe_memory
   for re_name in rsync python3 python tmux docker apptainer flock setsid nvidia-smi; do
-    re_path=$(command -v "$re_name") && re_fact "tool $re_name" "$re_path"
+    command -v "$re_name" >/dev/null 2>&1 || continue
+    printf 'tool %s ' "$re_name"
+    command -v "$re_name"
   done
 }
 
@@ -101,43 +141,91 @@ re_disk() {
     [ -n "$re_place" ] || re_place=/
   done
   printf 'disk_place %s\n' "$re_place"
-  df -Pk "$re_place" | sed -n '$s/^/disk /p'
-  [ "$(uname -s)" != Linux ] || stat -f -c 'disk_type %T' "$re_place"
+  df -Pk "$re_place"
+  case $re_system in Linux\ *) stat -f -c 'disk_type %T' "$re_place" ;; esac
 }
 
-re_probe_disk() {
+re_begin_disk() {
   case $1 in
     \~ | '') re_target=$HOME ;;
     \~/*) re_target=$HOME/${1#\~/} ;;
     /*) re_target=$1 ;;
     *) re_target=$HOME/$1 ;;
   esac
-  re_limited 2 re_disk "$re_target"
-  if [ "$re_code" = hangs ]; then echo "disk_hangs $re_target"; else cat "$re_scratch/out"; fi
+  re_step disk re_disk "$re_target" </dev/null >/dev/null 2>&1 &
+  re_disk_keeper=$!
+}
+
+re_end_disk() {
+  re_await disk 2 "$re_disk_keeper"
+  if [ "$re_code" = hangs ]; then
+    echo "disk_hangs $re_target"
+    return 0
+  fi
+  re_text=
+  while IFS= read -r re_line; do
+    case $re_line in
+      disk_*) printf '%s\n' "$re_line" ;;
+      *) re_text=$re_line ;; # the last one of df
+    esac
+  done <"$re_scratch.disk"
+  re_fact disk "$re_text"
 }
 
 # The lock is passed on to nvidia-smi: while one is stuck on this host, no other is started.
 re_lock_smi() {
   command -v flock >/dev/null 2>&1 || return 0
-  (umask 077 && mkdir -p "$HOME/.re") && command exec 9>>"$HOME/.re/probe.lock" || return 0
-  re_end=$(($(date +%s) + $1))
+  [ -d "$HOME/.re" ] || (umask 077 && mkdir -p "$HOME/.re") || return 0
+  command exec 9>>"$HOME/.re/probe.lock" || return 0
+  re_look_at_clock
+  re_end=$((re_now + $1))
   until flock -n 9; do
-    [ "$(date +%s)" -lt "$re_end" ] || return 1
+    re_look_at_clock
+    [ "$re_now" -lt "$re_end" ] || return 1
     re_pause
   done
 }
 
+# Sets re_unknown to the field that the driver does not know.
+re_find_unknown_field() {
+  re_unknown=
+  read -r re_line <"$re_scratch.smi" || :
+  case $re_line in
+    'Field "'*'" is not a valid field to query'*)
+      re_unknown=${re_line#*\"}
+      re_unknown=${re_unknown%%\"*}
+      ;;
+  esac
+}
+
+# One after the other: of a card that hangs nothing else is asked.
+re_steps_of_smi() {
+  re_step smi nvidia-smi "--query-gpu=$re_fields" --format=csv,noheader,nounits
+  re_find_unknown_field
+  [ "$1" = processes ] && [ -z "$re_unknown" ] || return 0
+  re_step app nvidia-smi --query-compute-apps=pid,gpu_uuid,used_memory --format=csv,noheader,nounits
+}
+
+re_begin_smi() {
+  re_steps_of_smi "$1" </dev/null >/dev/null 2>&1 &
+  re_smi_keeper=$!
+}
+
 # An older driver names one field that it does not know: the rest is asked again.
-re_query_gpus() {
-  re_fields=index,name,uuid,memory.total,memory.used,memory.free,utilization.gpu,temperature.gpu
-  re_fields=$re_fields,power.draw,pci.bus_id,mig.mode.current
+re_await_gpus() {
   while :; do
-    re_limited "$1" nvidia-smi "--query-gpu=$re_fields" --format=csv,noheader,nounits
-    re_unknown=$(sed -n 's/^Field "\([a-z._]*\)" is not a valid field to query.*/\1/p' "$re_scratch/out" | head -n 1)
+    re_await smi "$1" "$re_smi_keeper"
+    re_find_unknown_field
     [ -n "$re_unknown" ] || break
-    re_fewer=$(printf '%s' "$re_fields" | tr , '\n' | grep -vxF -e "$re_unknown" | tr '\n' , | sed 's/,$//')
-    [ "$re_fewer" != "$re_fields" ] || break
+    re_fewer=,$re_fields,
+    re_fewer=${re_fewer%%",$re_unknown,"*},${re_fewer#*",$re_unknown,"}
+    re_fewer=${re_fewer#,}
+    re_fewer=${re_fewer%,}
+    [ "${#re_fewer}" -lt "${#re_fields}" ] || break
     re_fields=$re_fewer
+    wait "$re_smi_keeper"
+    rm -f "$re_scratch.smi.code"
+    re_begin_smi "$2"
   done
 }
 
@@ -148,8 +236,9 @@ re_is_first_pid_namespace() {
 
 # nvidia-smi's pids are those of the first pid namespace; elsewhere they would name strangers.
 re_print_owners() {
-  re_is_first_pid_namespace || return 0
-  sed -n 's/^ *\([0-9][0-9]*\),.*/\1/p' "$re_scratch/out" | while read -r re_pid; do
+  [ -s "$re_scratch.app" ] && re_is_first_pid_namespace || return 0
+  while IFS=', ' read -r re_pid _; do
+    case $re_pid in '' | *[!0-9]*) continue ;; esac
     if [ -d "$re_proc/self" ]; then
       re_take_word 3 "$(ls -ld "$re_proc/$re_pid" 2>/dev/null)"
       re_fact owner "${re_word:+$re_pid $re_word}"
@@ -157,39 +246,76 @@ re_print_owners() {
       re_word=$(ps -o user= -p "$re_pid" 2>/dev/null)
       re_fact owner "${re_word:+$re_pid $re_word}"
     fi
-  done
+  done <"$re_scratch.app"
 }
 
-re_probe_gpus() {
+# re_begin_gpus SECONDS processes|no-processes
+re_begin_gpus() {
+  re_smi_keeper=
+  command -v nvidia-smi >/dev/null 2>&1 || return 0
   if ! re_lock_smi "$1"; then
     echo 'smi_code held'
     return 0
   fi
-  re_query_gpus "$1"
+  re_fields=index,name,uuid,memory.total,memory.used,memory.free,utilization.gpu,temperature.gpu
+  re_fields=$re_fields,power.draw,pci.bus_id,mig.mode.current
+  re_begin_smi "$2"
+}
+
+# The same arguments.
+re_end_gpus() {
+  [ -n "$re_smi_keeper" ] || return 0
+  re_await_gpus "$1" "$2"
   echo "smi_code $re_code"
   echo "smi_fields $re_fields"
-  re_print_output smi
+  re_print_output smi smi
   [ "$re_code" != hangs ] || return 0
-  if grep -q Enabled "$re_scratch/out"; then
-    re_limited "$1" nvidia-smi -L
-    [ "$re_code" = hangs ] || re_print_output list
+  if [ "$2" = processes ] && [ -z "$re_unknown" ]; then
+    re_await app "$1" "$re_smi_keeper"
+    echo "app_code $re_code"
+    [ "$re_code" = hangs ] || { re_print_output app app; re_print_owners; }
   fi
-  [ "$2" = processes ] || return 0
-  re_limited "$1" nvidia-smi --query-compute-apps=pid,gpu_uuid,used_memory --format=csv,noheader,nounits
-  echo "app_code $re_code"
-  [ "$re_code" = hangs ] || { re_print_output app; re_print_owners; }
+  [ "$re_code" != hangs ] && re_has_slices || return 0
+  re_step list nvidia-smi -L </dev/null >/dev/null 2>&1 &
+  re_await list "$1" "$!"
+  [ "$re_code" = hangs ] || re_print_output list list
+}
+
+re_has_slices() {
+  while IFS= read -r re_line || [ -n "$re_line" ]; do
+    case $re_line in *Enabled*) return 0 ;; esac
+  done <"$re_scratch.smi"
+  return 1
+}
+
+# Nobody else can know the name.
+re_make_scratch() {
+  umask 077
+  for re_scratch in /dev/shm "${TMPDIR:-/tmp}" "$HOME"; do
+    re_scratch=$re_scratch/re.${re_nonce:?}
+    printf '' 2>/dev/null >"$re_scratch.smi" && return 0
+  done
+  return 1
 }
 
 # re_probe DIRECTORY SECONDS processes|no-processes PROC
 re_probe() {
   re_proc=$4
-  re_probe_system
-  re_scratch=$(mktemp -d /dev/shm/re.XXXXXX 2>/dev/null || mktemp -d) || { echo 'no_scratch yes'; return 0; }
-  re_probe_disk "$1"
-  if command -v nvidia-smi >/dev/null 2>&1; then
-    re_probe_gpus "$2" "$3"
-    exec 9>&-
+  re_system=$(uname -snrm) # in this order: system, node, release, machine
+  if re_make_scratch 2>/dev/null; then
+    re_begin_disk "$1"
+    re_begin_gpus "$2" "$3"
+  else
+    re_scratch=
   fi
-  rm -rf "$re_scratch"
+  re_probe_system
+  if [ -z "$re_scratch" ]; then
+    echo 'no_scratch yes'
+    return 0
+  fi
+  re_end_disk
+  re_end_gpus "$2" "$3"
+  exec 9>&-
+  rm -f "$re_scratch".*
   echo 'complete yes'
 }
