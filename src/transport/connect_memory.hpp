@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "re/transport/target.hpp"
+#include "transport/key_files.hpp"
 #include "transport/known_hosts_files.hpp"
 #include "transport/ssh_config_memory.hpp"
 
@@ -20,6 +21,7 @@ struct ConnectMemory {
 
   SshConfigMemory ssh_configs;
   KnownHostsFiles known_hosts;
+  KeyFiles keys;
 };
 
 }  // namespace re::transport

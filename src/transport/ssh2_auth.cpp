@@ -43,8 +43,13 @@ bool was_offered(const CallResult& result) {
 }  // namespace
 
 Ssh2Authenticator::Ssh2Authenticator(Ssh2Session& session, const Target& target,
-                                     const EffectiveConfig& config, Prompter& prompter)
-    : m_session(session), m_target(target), m_config(config), m_prompter(prompter), m_user(config.user) {}
+                                     const EffectiveConfig& config, Prompter& prompter, KeyFiles& key_files)
+    : m_session(session),
+      m_target(target),
+      m_config(config),
+      m_prompter(prompter),
+      m_key_files(key_files),
+      m_user(config.user) {}
 
 // The user's time is not the server's.
 template <class Question>
@@ -67,7 +72,8 @@ auto Ssh2Authenticator::ask_user(Question question) {
 Async<void> Ssh2Authenticator::run() {
   std::optional<Error> failure;
   try {
-    co_await list_methods();
+    const bool begins_with_key = co_await may_begin_with_key();
+    if (!begins_with_key) co_await list_methods();
     Outcome outcome =
         libssh2_userauth_authenticated(m_session.raw()) != 0 ? Outcome::success : Outcome::partial;
     while (outcome == Outcome::partial) outcome = co_await try_methods();
@@ -99,13 +105,44 @@ void Ssh2Authenticator::show_banners() {
   if (!text.empty()) m_prompter.banner(text);
 }
 
+std::vector<std::string> Ssh2Authenticator::method_order() const {
+  if (!m_config.preferred_authentications.empty()) return m_config.preferred_authentications;
+  return {k_methods.begin(), k_methods.end()};
+}
+
+bool Ssh2Authenticator::is_offered(std::string_view method) const {
+  return m_methods.empty() ? method == "publickey" : offers(m_methods, method);
+}
+
+// A key that will be offered anyway asks for the methods, too: that saves a round trip.
+Async<bool> Ssh2Authenticator::may_begin_with_key() {
+  const auto order = method_order();
+  const auto first = std::find_if(order.begin(), order.end(), [](const std::string& method) {
+    return std::find(k_methods.begin(), k_methods.end(), method) != k_methods.end();
+  });
+  if (first == order.end() || *first != "publickey" || !m_config.publickey_authentication) co_return false;
+  co_await collect_candidates();
+  const bool has_key = !m_candidates->empty();
+  if (!has_key) forget_keys();
+  co_return has_key;
+}
+
+// No key is wanted yet, and perhaps never: after a password one may be.
+void Ssh2Authenticator::forget_keys() {
+  m_candidates.reset();
+  m_reasons_for_openssh.clear();
+  m_notes.clear();
+}
+
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_methods() {
-  std::vector<std::string> order(k_methods.begin(), k_methods.end());
-  if (!m_config.preferred_authentications.empty()) order = m_config.preferred_authentications;
-  for (const auto& method : order) {
-    if (!offers(m_methods, method) || m_exhausted.contains(method)) continue;
+  for (const auto& method : method_order()) {
+    if (!is_offered(method) || m_exhausted.contains(method)) continue;
     const Outcome outcome = co_await try_method(method);
     show_banners();
+    if (outcome == Outcome::refused && m_methods.empty()) {  // no key could be used, after all
+      co_await list_methods();
+      if (libssh2_userauth_authenticated(m_session.raw()) != 0) co_return Outcome::success;
+    }
     if (outcome == Outcome::success) co_return outcome;
     if (outcome == Outcome::partial) {
       m_exhausted.clear();
@@ -165,22 +202,22 @@ void Ssh2Authenticator::collect_files() {
   std::set<std::string> seen;
   for (const auto& path : m_config.identity_files) {
     if (!seen.insert(path).second) continue;
-    const auto key = read_key_file(path);
+    const auto& entry = m_key_files.read(path);
+    const auto& key = entry.file;
     if (!key) {
       const auto& named = m_target.identity_files;
       if (std::find(named.begin(), named.end(), path) != named.end())
         m_notes.push_back("cannot read " + path);
       continue;
     }
-    std::error_code ignored;
-    if (fs::exists(path + "-cert.pub", ignored)) m_reasons_for_openssh.push_back(path + " has a certificate");
+    if (entry.has_certificate) m_reasons_for_openssh.push_back(path + " has a certificate");
     if (is_token_key(key->type)) {
       m_reasons_for_openssh.push_back(path + " is a FIDO key");
     } else if (key->form == KeyFile::Form::unreadable) {
       m_reasons_for_openssh.push_back("it cannot read " + path);
     } else {
       const std::string usable = key->form == KeyFile::Form::private_key ? path : "";
-      m_candidates->push_back({key->type, key->public_blob, usable, key->is_encrypted, false});
+      m_candidates->push_back({key->type, key->public_blob, usable, key->is_encrypted, false, entry.key});
     }
   }
 }
@@ -229,20 +266,27 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_public_keys() {
     const Candidate candidate = std::move(m_candidates->front());
     m_candidates->pop_front();
     m_session.memory().take_auth_failure();
+    const bool is_first_request = m_methods.empty();
     Outcome outcome = Outcome::refused;
     if (candidate.is_in_agent) {
       outcome = co_await try_agent_key(candidate);
+    } else if (candidate.key) {
+      outcome = co_await try_key_in_memory(candidate);
     } else if (candidate.is_encrypted) {
       outcome = co_await try_encrypted_key(candidate);
     } else {
       outcome = co_await try_key_file(candidate);
     }
     if (outcome != Outcome::refused) co_return outcome;
+    if (is_first_request && !is_offered("publickey")) {
+      forget_keys();
+      break;
+    }
     if (candidate.type == "ssh-rsa" && !has_rsa_sha2()) {
       m_reasons_for_openssh.emplace_back("an RSA key was refused, and libssh2 " LIBSSH2_VERSION
                                          " signs with SHA-1 only");
     }
-    if (!offers(m_methods, "publickey")) break;
+    if (!is_offered("publickey")) break;
   }
   co_return Outcome::refused;
 }
@@ -252,6 +296,32 @@ Async<CallResult> Ssh2Authenticator::attempt_key_file(const std::string& path, c
     return libssh2_userauth_publickey_fromfile_ex(m_session.raw(), m_user.data(), length_of(m_user), nullptr,
                                                   path.c_str(), passphrase);
   });
+}
+
+Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_in_memory(Candidate candidate) {
+  struct Signer {
+    const Ed25519Key& key;
+    Ssh2Memory& memory;
+    // NOLINTNEXTLINE(readability-function-size): libssh2's signature
+    static int sign(LIBSSH2_SESSION*, unsigned char** signature, size_t* size, const unsigned char* data,
+                    size_t data_size, void** abstract) {
+      const auto& self = *static_cast<Signer*>(*abstract);
+      const auto made = self.key.sign({reinterpret_cast<const char*>(data), data_size});
+      *signature = made ? static_cast<unsigned char*>(self.memory.allocate(made->size())) : nullptr;
+      if (*signature == nullptr) return -1;
+      *size = made->size();
+      std::memcpy(*signature, made->data(), made->size());
+      return 0;
+    }
+  };
+  Signer signer{*candidate.key, m_session.memory()};
+  void* abstract = &signer;
+  const auto* blob = reinterpret_cast<const unsigned char*>(candidate.public_blob.data());
+  co_await m_session.run([&]() -> long {
+    return libssh2_userauth_publickey(m_session.raw(), m_user.c_str(), blob, candidate.public_blob.size(),
+                                      Signer::sign, &abstract);
+  });
+  co_return conclude();
 }
 
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_file(Candidate candidate) {

@@ -1,5 +1,6 @@
-// Authentication (RFC 4252): none (to learn the methods), agent and key files, keyboard-interactive,
-// password, in the configuration's order; partial success goes on with what the server still wants.
+// Authentication (RFC 4252): agent and key files, keyboard-interactive, password, in the configuration's
+// order; partial success goes on with what the server still wants. Where no key comes first, "none" asks for
+// the methods; else the answer to the first key names them.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -13,6 +14,7 @@
 
 #include "re/sys/async.hpp"
 #include "re/transport/target.hpp"
+#include "transport/key_files.hpp"
 #include "transport/ssh2_agent.hpp"
 #include "transport/ssh2_key_file.hpp"
 #include "transport/ssh2_session.hpp"
@@ -24,7 +26,7 @@ class Ssh2Authenticator {
  public:
   /// All references outlive run().
   Ssh2Authenticator(Ssh2Session& session, const Target& target, const EffectiveConfig& config,
-                    Prompter& prompter);
+                    Prompter& prompter, KeyFiles& key_files);
 
   /// Returns when the server accepted. Throws Error: auth (refused, with the server's methods), unsupported
   /// (refused, but OpenSSH could do more), unreachable, timeout; and what the prompter or the target's
@@ -41,10 +43,15 @@ class Ssh2Authenticator {
     std::string path;         ///< empty: the agent's
     bool is_encrypted = false;
     bool is_in_agent = false;
+    std::shared_ptr<const Ed25519Key> key = {};  ///< set: no file needs to be read
   };
   struct Signing;
 
   Async<void> list_methods();
+  Async<bool> may_begin_with_key();
+  void forget_keys();
+  [[nodiscard]] std::vector<std::string> method_order() const;
+  [[nodiscard]] bool is_offered(std::string_view method) const;
   Async<Outcome> try_methods();
   Async<Outcome> try_method(std::string method);
   Async<Outcome> try_public_keys();
@@ -57,6 +64,7 @@ class Ssh2Authenticator {
   void add_agent_identities(const std::vector<AgentIdentity>& identities);
   Async<Outcome> try_agent_key(Candidate candidate);
   Async<Outcome> try_key_file(Candidate candidate);
+  Async<Outcome> try_key_in_memory(Candidate candidate);
   Async<Outcome> try_encrypted_key(Candidate candidate);
   Async<CallResult> attempt_key_file(const std::string& path, const char* passphrase);
   Async<bool> would_accept(const std::string& public_blob);
@@ -80,8 +88,9 @@ class Ssh2Authenticator {
   const Target& m_target;
   const EffectiveConfig& m_config;
   Prompter& m_prompter;
+  KeyFiles& m_key_files;
   std::string m_user;
-  std::string m_methods;              ///< the server's latest list
+  std::string m_methods;              ///< the server's latest list; empty: it has not been asked
   std::set<std::string> m_exhausted;  ///< methods with nothing left to try
   std::optional<std::deque<Candidate>> m_candidates;
   std::unique_ptr<Ssh2Agent> m_agent;

@@ -208,7 +208,7 @@ Async<std::string> set_up(Ssh2Session& session, const Hop& hop, const ConnectCon
   co_await session.handshake(offer);
   const HostKey key = server_key(session);
   check_host_key(session, checker, key, context);
-  Ssh2Authenticator authenticator(session, hop.target, hop.config, context.prompter);
+  Ssh2Authenticator authenticator(session, hop.target, hop.config, context.prompter, context.memory->keys);
   co_await authenticator.run();
   session.become_established(liveness_of(hop.config));
   co_return key.type + " " + fingerprint(key);

@@ -15,6 +15,7 @@ namespace re::transport {
 namespace {
 
 constexpr std::size_t k_largest_key = std::size_t{256} << 10U;
+constexpr std::string_view k_openssh_header = "-----BEGIN OPENSSH PRIVATE KEY-----";
 constexpr std::string_view k_magic{"openssh-key-v1\0", 15};
 
 // The base64 text between the BEGIN and END lines, decoded.
@@ -64,6 +65,23 @@ KeyFile parse_pem(std::string_view text) {
 
 }  // namespace
 
+std::optional<std::string> unencrypted_private_part(std::string_view text) {
+  if (text.find(k_openssh_header) == std::string_view::npos) return std::nullopt;
+  auto decoded = armoured(text);
+  if (!decoded || !decoded->starts_with(k_magic)) return std::nullopt;
+  WireReader reader(std::string_view(*decoded).substr(k_magic.size()));
+  const auto cipher = reader.text();
+  reader.text();  // the derivation of a key from a passphrase, and its options
+  reader.text();
+  const auto count = reader.number();
+  reader.text();
+  const auto part = reader.text();
+  std::optional<std::string> found;
+  if (cipher == "none" && count == 1U && part) found = *part;
+  sys::wipe(decoded->data(), decoded->size());
+  return found;
+}
+
 std::string key_type(std::string_view public_blob) {
   WireReader reader(public_blob);
   return std::string(reader.text().value_or(std::string_view()));
@@ -90,7 +108,7 @@ KeyFile parse_public_key(std::string_view text) {
 }
 
 KeyFile parse_key_file(std::string_view text) {
-  if (text.find("-----BEGIN OPENSSH PRIVATE KEY-----") != std::string_view::npos) return parse_openssh(text);
+  if (text.find(k_openssh_header) != std::string_view::npos) return parse_openssh(text);
   static constexpr std::array<std::string_view, 5> k_pem = {
       "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----",
       "-----BEGIN ENCRYPTED PRIVATE KEY-----", "-----BEGIN DSA PRIVATE KEY-----"};

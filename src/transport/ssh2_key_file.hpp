@@ -27,6 +27,8 @@ KeyFile parse_key_file(std::string_view text);
 KeyFile parse_public_key(std::string_view text);
 /// The file, and what "<path>.pub" adds; nothing when there is no such file or it may not be read.
 std::optional<KeyFile> read_key_file(const std::filesystem::path& path);
+/// The private part of an unencrypted key in OpenSSH's format, to be wiped; nothing for any other text.
+std::optional<std::string> unencrypted_private_part(std::string_view text);
 /// The type that a public key blob names, or empty.
 std::string key_type(std::string_view public_blob);
 /// A key on a FIDO token, or a certificate: libssh2 1.10 can use neither.

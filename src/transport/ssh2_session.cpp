@@ -20,12 +20,14 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// An idle session holds a buffer of the first size; one that carries bulk data of the second.
-constexpr std::size_t k_idle_read_size = std::size_t{16} << 10U;
+// An idle session holds a buffer of the first size: a fleet has hundreds. It grows while reads fill it.
+constexpr std::size_t k_idle_read_size = std::size_t{4} << 10U;
 constexpr std::size_t k_busy_read_size = std::size_t{256} << 10U;
+constexpr std::size_t k_read_growth = 8;
 constexpr std::size_t k_inbound_limit = std::size_t{1} << 20U;
 constexpr std::size_t k_outbound_limit = std::size_t{1} << 20U;
 constexpr auto k_farewell = 200ms;
+constexpr int k_farewell_turns = 8;
 constexpr std::chrono::milliseconds k_shortest_interval = 2s;  // libssh2 sends no keepalive more often
 
 // libssh2_init() is not thread-safe and counts; once is enough for the program.
@@ -75,6 +77,7 @@ Ssh2Session::Ssh2Session(asio::any_io_executor executor, std::unique_ptr<ByteStr
     : m_executor(std::move(executor)),
       m_stream(std::move(stream)),
       m_name(std::move(name)),
+      m_read_size(k_idle_read_size),
       m_last_received(std::chrono::steady_clock::now()),
       m_writer_signal(m_executor),
       m_watch_signal(m_executor) {
@@ -103,7 +106,7 @@ long Ssh2Session::receive(char* buffer, std::size_t size) {
   if (m_phase == Phase::ended) return -ECONNRESET;
   // Also at the end of the stream: libssh2 drops its queue on an error, and what has arrived is to be read
   // first.
-  if (inbound_size() == 0) return -EAGAIN;
+  if (inbound_size() == 0 || m_holds_inbound) return -EAGAIN;
   const std::size_t count = std::min(size, inbound_size());
   std::memcpy(buffer, m_inbound.data() + m_inbound_taken, count);
   m_inbound_taken += count;
@@ -116,6 +119,11 @@ long Ssh2Session::receive(char* buffer, std::size_t size) {
 }
 
 long Ssh2Session::send(const char* data, std::size_t size) {
+  constexpr std::size_t k_type_at = 5;  // after the length and the padding's length, RFC 4253 section 6
+  constexpr char k_new_keys = 21;
+  if (m_has_sent_new_keys) m_has_asked_service = true;  // the first packet that follows
+  if (m_phase == Phase::handshake && size > k_type_at && data[k_type_at] == k_new_keys)
+    m_has_sent_new_keys = true;
   if (m_phase != Phase::ended) {
     m_outbound.append(data, size);
     m_writer_signal.cancel();
@@ -131,9 +139,12 @@ void Ssh2Session::start() {
 Async<void> Ssh2Session::read_once() {
   while (inbound_size() >= k_inbound_limit) co_await wait_for_change();
   m_inbound.erase(0, std::exchange(m_inbound_taken, 0));
-  std::string piece(m_is_busy ? k_busy_read_size : k_idle_read_size, '\0');
+  std::string piece(m_read_size, '\0');
   const std::size_t count = co_await m_stream->read_some(piece.data(), piece.size());
-  m_is_busy = count >= k_idle_read_size;
+  if (count == m_read_size)
+    m_read_size = std::min(m_read_size * k_read_growth, k_busy_read_size);
+  else if (count <= k_idle_read_size)
+    m_read_size = k_idle_read_size;
   if (count == 0) {
     wake_all();  // what came before the end is taken in first
     co_await asio::post(m_executor, asio::use_awaitable);
@@ -204,9 +215,7 @@ void Ssh2Session::check_usable() const {
   if (m_failure) throw Error(*m_failure);
 }
 
-CallResult Ssh2Session::attempt(const Call& call) {
-  if (m_phase == Phase::ended) check_usable();
-  const std::uint64_t consumed = m_consumed;
+CallResult Ssh2Session::call_library(const Call& call) const {
   CallResult result;
   result.code = call();
   if (result.code < 0 && result.code != LIBSSH2_ERROR_EAGAIN) {
@@ -215,6 +224,16 @@ CallResult Ssh2Session::attempt(const Call& call) {
     libssh2_session_last_error(m_session, &text, &size, 0);
     if (text != nullptr && size > 0) result.message.assign(text, static_cast<std::size_t>(size));
   }
+  return result;
+}
+
+CallResult Ssh2Session::attempt(const Call& call) {
+  if (m_phase == Phase::ended) check_usable();
+  const std::uint64_t consumed = m_consumed;
+  if (m_is_service_awaited) take_service_accept();
+  m_holds_inbound = m_is_service_awaited;
+  const CallResult result = call_library(call);
+  m_holds_inbound = false;
   if (m_consumed != consumed) wake_all();
   if (breaks_connection(result.code) && m_phase != Phase::handshake) fail(lost(result.message));
   if (result.code < 0 && m_failure) check_usable();
@@ -273,8 +292,9 @@ Async<void> Ssh2Session::disconnect() {
   attempt([this] { return libssh2_session_disconnect(m_session, "disconnected by user"); });
   const TimePoint limit = std::chrono::steady_clock::now() + k_farewell;
   asio::steady_timer timer(m_executor);
-  while (!m_failure && outbound_size() > 0 && std::chrono::steady_clock::now() < limit) {
-    timer.expires_after(1ms);
+  // The writer needs a turn or two, and time only where the peer takes nothing.
+  for (int turn = 0; !m_failure && outbound_size() > 0 && std::chrono::steady_clock::now() < limit; ++turn) {
+    timer.expires_after(turn < k_farewell_turns ? 0ms : 1ms);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   shut_down();
@@ -317,16 +337,31 @@ Error Ssh2Session::handshake_error(const CallResult& result) const {
   }
 }
 
+CallResult Ssh2Session::step_handshake() {
+  const int fd = m_stream->descriptor();
+  CallResult result = call_library([this, fd] { return libssh2_session_handshake(m_session, fd); });
+  if (result.code == 0 || result.code == LIBSSH2_ERROR_EAGAIN) return result;
+  const Error error = handshake_error(result);
+  fail(error);
+  throw Error(error);
+}
+
+// libssh2 would wait for the server's leave to authenticate before it sends the first request; servers read
+// them one after the other.
 Async<void> Ssh2Session::handshake(const AlgorithmOffer& algorithms) {
   offer(algorithms);
-  const int fd = m_stream->descriptor();
-  const CallResult result = co_await run([this, fd] { return libssh2_session_handshake(m_session, fd); });
-  if (result.code != 0) {
-    Error error = handshake_error(result);
-    fail(error);
-    throw error;
+  bool is_done = step_handshake().code == 0;
+  while (!is_done && !m_has_asked_service) {
+    co_await wait_for_change();
+    is_done = step_handshake().code == 0;
   }
+  m_is_service_awaited = !is_done;
   m_phase = Phase::authentication;
+}
+
+// It looks for the accept only among what it reads itself: nothing else may read before.
+void Ssh2Session::take_service_accept() {
+  if (step_handshake().code == 0) m_is_service_awaited = false;
 }
 
 // --- liveness

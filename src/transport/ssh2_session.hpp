@@ -55,8 +55,9 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
 
   /// Starts the reader and the writer; they end with shut_down().
   void start();
-  /// Banner and key exchange. Throws Error: unreachable, timeout, unsupported (no common algorithm),
-  /// protocol.
+  /// Banner and key exchange, until authentication may begin: the server's leave to do so need not have
+  /// come, the first request follows at once. Throws Error: unreachable, timeout, unsupported (no common
+  /// algorithm), protocol.
   Async<void> handshake(const AlgorithmOffer& offer);
   /// Authenticated: no deadline any more; watches that the peer lives, and answers it when no one else uses
   /// the session.
@@ -134,6 +135,9 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   [[nodiscard]] std::size_t outbound_size() const { return m_outbound.size() + m_sending.size(); }
   long receive(char* buffer, std::size_t size);
   long send(const char* data, std::size_t size);
+  [[nodiscard]] CallResult call_library(const Call& call) const;
+  CallResult step_handshake();
+  void take_service_accept();
   void pump();
   void probe_peer();
   void open_spare_channel();
@@ -154,8 +158,12 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   std::string m_outbound;
   std::string m_sending;
   std::uint64_t m_consumed = 0;  ///< bytes that libssh2 took in
+  std::size_t m_read_size;       ///< of the next read
   TimePoint m_last_received;
-  bool m_is_busy = false;  ///< the last read filled its buffer
+  bool m_has_sent_new_keys = false;   ///< all packets are encrypted from here on
+  bool m_has_asked_service = false;   ///< "ssh-userauth" (RFC 4253 section 10)
+  bool m_is_service_awaited = false;  ///< and its accept is yet to come: only the handshake may read
+  bool m_holds_inbound = false;       ///< libssh2 gets nothing to read
 
   std::list<boost::asio::steady_timer*> m_waiting;
   boost::asio::steady_timer m_writer_signal;
