@@ -13,11 +13,12 @@ namespace re::transport {
 
 struct ConnectMemory {
   /// A run goes by the configuration that it began with; who waits for days to connect again does not.
-  static constexpr std::chrono::seconds k_freshness{5};
+  static constexpr std::chrono::seconds k_freshness_in_a_run{5};
 
-  explicit ConnectMemory(const std::filesystem::path& cache_directory)
-      : ssh_configs(cache_directory.empty() ? cache_directory : cache_directory / "ssh-config", k_freshness) {
-  }
+  /// \param freshness  as SshConfigMemory's
+  explicit ConnectMemory(const std::filesystem::path& cache_directory,
+                         std::chrono::milliseconds freshness = k_freshness_in_a_run)
+      : ssh_configs(cache_directory.empty() ? cache_directory : cache_directory / "ssh-config", freshness) {}
 
   SshConfigMemory ssh_configs;
   KnownHostsFiles known_hosts;

@@ -59,6 +59,8 @@ class MasterLink {
              std::shared_ptr<MasterSocket> client, std::filesystem::path state_directory,
              std::filesystem::path runtime_directory);
 
+  /// What this attempt shares with the others.
+  void share(std::shared_ptr<ConnectMemory> memory) { m_context.memory = std::move(memory); }
   /// The attempt. Its failure is told by error() or open_question(); never throws Error.
   Async<void> connect();
   /// Until the attempt is over.

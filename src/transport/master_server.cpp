@@ -21,6 +21,7 @@
 #include "re/sys/file.hpp"
 #include "re/sys/paths.hpp"
 #include "re/transport/master.hpp"
+#include "transport/connect_memory.hpp"
 #include "transport/master_exchange.hpp"
 #include "transport/master_link.hpp"
 #include "transport/master_ready.hpp"
@@ -65,6 +66,7 @@ class MasterServer::Parts : public std::enable_shared_from_this<MasterServer::Pa
   Parts(IoContext& io, MasterServerOptions options)
       : m_options(std::move(options)),
         m_path(m_options.directory / k_master_socket),
+        m_memory(std::make_shared<ConnectMemory>(m_options.cache_directory, std::chrono::seconds(0))),
         m_io(io),
         m_acceptor(io),
         m_clock(io) {}
@@ -101,6 +103,7 @@ class MasterServer::Parts : public std::enable_shared_from_this<MasterServer::Pa
   MasterServerOptions m_options;
   fs::path m_path;
   std::string m_version = master_version();  // the program may be replaced while we run
+  std::shared_ptr<ConnectMemory> m_memory;
   IoContext& m_io;
   sys::Fd m_lock;
   std::optional<FileIdentity> m_socket;
@@ -235,6 +238,7 @@ Async<void> MasterServer::Parts::connect(Client client, std::string body) {
   if (!link) {
     link = std::make_shared<MasterLink>(m_io.get_executor(), std::move(*request), client,
                                         m_options.state_directory, m_options.directory);
+    link->share(m_memory);
     m_links[key] = {link, nullptr};
     co_await link->connect();
     if (link->is_connected()) {
@@ -416,7 +420,8 @@ int master_main(const std::vector<std::string>& words) {
   if (!persist) throw Error(ErrorKind::usage, "__master is for re itself, and for nothing else");
   sys::make_room_for_descriptors(k_descriptors);
   asio::io_context io(1);
-  MasterServer server(io, {words[0], words[1], std::chrono::milliseconds(*persist)});
+  const auto cache = sys::user_paths(sys::process_environment()).cache;
+  MasterServer server(io, {words[0], words[1], std::chrono::milliseconds(*persist), cache});
   if (server.start() == MasterServer::Start::another_serves) return 0;
   // Who started us waits for the end of this stream; nothing of its terminal or directory is held after it.
   const sys::Fd nothing = sys::open_file("/dev/null", O_RDWR);

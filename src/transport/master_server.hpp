@@ -13,6 +13,7 @@ struct MasterServerOptions {
   std::filesystem::path directory;
   std::filesystem::path state_directory;
   std::chrono::milliseconds persist{0};
+  std::filesystem::path cache_directory = {};  ///< for what is kept between masters; empty: nothing is
 };
 
 inline constexpr std::string_view k_master_socket = "master.sock";

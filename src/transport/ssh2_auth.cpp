@@ -67,7 +67,6 @@ auto Ssh2Authenticator::ask_user(Question question) {
 }
 
 // --- the course of it
-// ------------------------------------------------------------------------------------------------
 
 Async<void> Ssh2Authenticator::run() {
   std::optional<Error> failure;
@@ -193,7 +192,6 @@ void Ssh2Authenticator::refuse_to_prompt_in_vain() const {
 }
 
 // --- public keys
-// -----------------------------------------------------------------------------------------------------
 
 void Ssh2Authenticator::collect_files() {
   for (const auto& path : m_config.certificate_files) {
@@ -378,7 +376,6 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_encrypted_key(Candidate
 }
 
 // --- passwords
-// -------------------------------------------------------------------------------------------------------
 
 sys::Secret Ssh2Authenticator::configured_password() {
   m_is_password_used = true;

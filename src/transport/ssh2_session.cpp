@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t k_idle_read_size = std::size_t{4} << 10U;
 constexpr std::size_t k_busy_read_size = std::size_t{256} << 10U;
 constexpr std::size_t k_read_growth = 8;
+constexpr std::size_t k_idle_buffer = k_idle_read_size;  // kept by a session that has nothing to send
 constexpr std::size_t k_inbound_limit = std::size_t{1} << 20U;
 constexpr std::size_t k_outbound_limit = std::size_t{1} << 20U;
 constexpr auto k_farewell = 200ms;
@@ -179,6 +180,7 @@ Async<void> Ssh2Session::write_once() {
   co_await m_stream->write(m_sending);
   const bool was_full = outbound_size() >= k_outbound_limit;
   m_sending.clear();
+  if (m_outbound.empty() && m_sending.capacity() > k_idle_buffer) m_sending.shrink_to_fit();
   if (was_full) wake_all();
 }
 

@@ -182,8 +182,9 @@ Async<SshConfigMemory::Turn> SshConfigMemory::take_turn(std::string key) {
 
 Async<std::string> SshConfigMemory::answer(Target target, std::filesystem::path ssh) {
   load();
-  // References into a map stay, and what is read again later is another entry's value: copy what is needed.
-  const Keys keys = keys_of(sources(target, ssh), target);
+  const SshConfigSources& before = sources(target, ssh);
+  const std::string digest = before.digest;
+  const Keys keys = keys_of(before, target);
   if (auto known = recall(keys, target)) co_return *known;
   std::string asked = keys.shared.value_or(keys.own.value_or(target.host));
   const Turn turn = co_await take_turn(std::move(asked));
@@ -192,7 +193,7 @@ Async<std::string> SshConfigMemory::answer(Target target, std::filesystem::path 
   std::string answer = co_await ask_ssh(target, ssh);
   // Only if the files are still those that ssh has read.
   const SshConfigSources after = read_ssh_config_sources(ssh, target.ssh_config);
-  if (after.digest == sources(target, ssh).digest) remember(after, target, answer);
+  if (after.digest == digest) remember(after, target, answer);
   if (m_asking.size() == 1 && m_waiting.empty()) save();
   co_return answer;
 }
