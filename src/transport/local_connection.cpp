@@ -29,9 +29,10 @@ class SocketChannel final : public Channel {
     boost::system::error_code error;
     const std::size_t got = co_await m_socket.async_read_some(
         asio::buffer(chunk.data), asio::redirect_error(asio::use_awaitable, error));
-    if (error == asio::error::eof) m_has_ended = true;
+    if (error == asio::error::operation_aborted)
+      throw Error(ErrorKind::interrupted, "the channel was closed while in use");
+    m_has_ended = error.failed();  // a reset is an end too, as it is with sshd: no connection to a host broke
     if (m_has_ended) co_return Chunk{};
-    if (error) throw Error(ErrorKind::unreachable, "the forwarded connection was lost: " + error.message());
     chunk.data.resize(got);
     co_return chunk;
   }

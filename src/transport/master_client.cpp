@@ -177,16 +177,18 @@ class MasterConnection final : public Connection {
 
   Async<std::unique_ptr<Channel>> exec(ExecRequest request) override {
     std::string call = frame(Type::exec, master::to_body(master::ExecCall{m_key, request}));
-    auto channel = co_await open(std::move(call));
+    auto channel = co_await open(std::move(call), Refusal::may_be_the_limit);
     if (channel) co_return std::move(channel);
-    co_return co_await m_direct->exec(std::move(request));
+    const auto direct = m_direct;
+    co_return co_await direct->exec(std::move(request));
   }
 
   Async<std::unique_ptr<Channel>> open_forward(std::string host, unsigned short port) override {
     std::string call = frame(Type::forward, master::to_body(master::ForwardCall{m_key, host, port}));
-    auto channel = co_await open(std::move(call));
+    auto channel = co_await open(std::move(call), Refusal::is_final);
     if (channel) co_return std::move(channel);
-    co_return co_await m_direct->open_forward(std::move(host), port);
+    const auto direct = m_direct;
+    co_return co_await direct->open_forward(std::move(host), port);
   }
 
   [[nodiscard]] const ConnectionInfo& info() const override { return m_info; }
@@ -198,9 +200,13 @@ class MasterConnection final : public Connection {
   }
 
  private:
+  // The server may have no session left on that connection (MaxSessions): one of our own tells. A forwarded
+  // stream is none, and its refusal is its target's.
+  enum class Refusal { is_final, may_be_the_limit };
+
   // Nothing has run while no channel is open: a lost connection is made anew, once. Nothing where a direct
   // connection has to serve.
-  Async<std::unique_ptr<Channel>> open(std::string call) {
+  Async<std::unique_ptr<Channel>> open(std::string call, Refusal refusal) {
     if (m_is_closed)
       throw Error(ErrorKind::unreachable, "the connection to " + m_info.destination + " is closed");
     for (int attempt = 0; attempt < 2 && !m_direct; ++attempt) {
@@ -211,10 +217,10 @@ class MasterConnection final : public Connection {
       } catch (const Error& error) {
         failure = error;
       }
-      // The server has no channel left on that connection (MaxSessions), or refuses; one of our own tells.
-      if (failure && failure->kind() != ErrorKind::unreachable && failure->kind() != ErrorKind::remote)
-        throw *failure;
-      const bool is_last = attempt == 1 || (failure && failure->kind() == ErrorKind::remote);
+      const bool is_refused = failure && failure->kind() == ErrorKind::remote;
+      const bool is_lost = !failure || failure->kind() == ErrorKind::unreachable;
+      if (!is_lost && !(is_refused && refusal == Refusal::may_be_the_limit)) throw *failure;
+      const bool is_last = attempt == 1 || is_refused;
       co_await connect_again(is_last);
     }
     co_return nullptr;
@@ -242,10 +248,11 @@ class MasterConnection final : public Connection {
   Async<void> connect_again(bool directly) {
     ConnectContext context = m_context;
     if (directly) context.master.reset();
-    m_direct = co_await connect(m_target, context, Reuse::none);
-    if (auto* again = dynamic_cast<MasterConnection*>(m_direct.get())) {
+    std::shared_ptr<Connection> connection = co_await connect(m_target, context, Reuse::none);
+    if (auto* again = dynamic_cast<MasterConnection*>(connection.get())) {
       m_dialog = std::move(again->m_dialog);
-      m_direct.reset();
+    } else if (!m_direct) {  // else another call was faster
+      m_direct = std::move(connection);
     }
   }
 
@@ -254,7 +261,7 @@ class MasterConnection final : public Connection {
   Target m_target;
   std::string m_key;
   ConnectContext m_context;
-  std::unique_ptr<Connection> m_direct;
+  std::shared_ptr<Connection> m_direct;  ///< in use by calls that wait, while another sets it
   bool m_is_closed = false;
 };
 

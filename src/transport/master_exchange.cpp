@@ -14,17 +14,19 @@ namespace asio = boost::asio;
 using master::Type;
 
 Exchange::Exchange(const asio::any_io_executor& executor, std::shared_ptr<MasterLink> link,
-                   std::unique_ptr<Channel> channel)
+                   std::unique_ptr<Channel> channel, Streams streams)
     : m_link(std::move(link)),
       m_channel(std::move(channel)),
       m_input(executor),
       m_output(executor),
-      m_error(executor) {}
+      m_error(executor),
+      m_streams(streams) {}
 
 std::shared_ptr<Exchange> Exchange::begin(const asio::any_io_executor& executor,
                                           std::shared_ptr<MasterLink> link, std::unique_ptr<Channel> channel,
                                           Streams streams) {
-  const std::shared_ptr<Exchange> exchange(new Exchange(executor, std::move(link), std::move(channel)));
+  const std::shared_ptr<Exchange> exchange(
+      new Exchange(executor, std::move(link), std::move(channel), streams));
   for (Descriptor* stream : {&exchange->m_input, &exchange->m_output, &exchange->m_error}) {
     if (exchange->m_theirs.size() == static_cast<std::size_t>(streams)) break;
     auto [ours, theirs] = sys::make_socket_pair();
@@ -58,7 +60,8 @@ Async<void> Exchange::pass_input(std::shared_ptr<Exchange> self) {
     }
     co_await self->m_channel->close_input();
   } catch (const std::exception&) {
-    // Who reads the other direction is told.
+    // Who reads the other direction is told; who has read to its end sees that nobody takes more.
+    if (self->m_end) self->close_streams();
   }
 }
 
@@ -90,6 +93,7 @@ Async<std::string> Exchange::pump_output() {
   } catch (const std::exception& error) {
     failure = Error(ErrorKind::io, error.what());
   }
+  m_is_broken = true;
   co_return master::frame(Type::failed, master::to_body(*failure));
 }
 
@@ -101,7 +105,8 @@ Async<void> Exchange::pass_output(std::shared_ptr<Exchange> self) {
 
 // The streams end before the client is told how: what it has read is then all there was.
 Async<void> Exchange::tell_end() {
-  close_streams();
+  boost::system::error_code ignored;
+  is_half_closed() ? static_cast<void>(m_output.close(ignored)) : close_streams();
   const auto client = m_client;
   if (!client) co_return;
   try {
@@ -143,6 +148,7 @@ Async<void> Exchange::serve(std::shared_ptr<MasterSocket> client) {
 
 Async<void> Exchange::fail(Error error) {
   if (m_end) co_return;
+  m_is_broken = true;
   m_end = master::frame(Type::failed, master::to_body(error));
   co_await m_channel->close();  // which ends the reading, and that tells the client
 }

@@ -39,7 +39,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
   Exchange(const boost::asio::any_io_executor& executor, std::shared_ptr<MasterLink> link,
-           std::unique_ptr<Channel> channel);
+           std::unique_ptr<Channel> channel, Streams streams);
 
   static Async<void> pass_input(std::shared_ptr<Exchange> self);
   static Async<void> pass_output(std::shared_ptr<Exchange> self);
@@ -48,6 +48,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Async<void> obey();
   Async<void> tell_end();
   void close_streams();
+  /// A forwarded stream whose far end has said all: it may still listen.
+  [[nodiscard]] bool is_half_closed() const { return m_streams == Streams::input_and_output && !m_is_broken; }
 
   std::shared_ptr<MasterLink> m_link;
   std::unique_ptr<Channel> m_channel;
@@ -57,6 +59,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Descriptor m_output;
   Descriptor m_error;
   std::vector<sys::Fd> m_theirs;
+  Streams m_streams;
+  bool m_is_broken = false;          ///< it ended with an error
   std::optional<std::string> m_end;  ///< the frame that says how it ended
   std::chrono::steady_clock::time_point m_heard_at;
 };

@@ -32,8 +32,8 @@ struct PtyRequest {
 inline constexpr std::string_view k_shell_command = "exec /bin/sh -s";
 
 struct ExecRequest {
-  /// Given to the user's login shell as it is; must therefore be a constant that every login shell reads
-  /// alike (k_shell_command).
+  /// Given to the user's login shell as it is; must therefore be what every login shell reads alike:
+  /// k_shell_command, or words without a character that means something to one.
   std::string command;
   std::optional<PtyRequest> pty;
   /// A connection that starts such a process ahead, for the next request that is equal, gives it this input
@@ -87,6 +87,8 @@ class Connection {
   /// (the server refused the channel or the pty).
   virtual Async<std::unique_ptr<Channel>> exec(ExecRequest request) = 0;
   /// A TCP stream from the host to host:port as the remote side sees it (direct-tcpip, RFC 4254 section 7.2).
+  /// Either end may say that it has ended while the other goes on; with openssh, the far end's ends both (the
+  /// ssh program's -W does). Throws Error as exec() does: remote when there is nobody, or it is not allowed.
   virtual Async<std::unique_ptr<Channel>> open_forward(std::string host, unsigned short port) = 0;
   [[nodiscard]] virtual const ConnectionInfo& info() const = 0;
   /// Ends all channels and the connection. Idempotent, never throws.

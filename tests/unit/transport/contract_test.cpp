@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -373,6 +374,35 @@ TEST_P(TransportContract, a_stream_is_forwarded_both_ways) {
     const auto status = co_await channel->wait();
     EXPECT_EQ(status.code, 0);
   });
+}
+
+TEST_P(TransportContract, a_forward_whose_far_end_has_said_all_takes_more) {
+  if (kind() == Kind::openssh) GTEST_SKIP() << "ssh -W ends both directions then";
+  tcp::acceptor acceptor(m_runner.io(), tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const unsigned short port = acceptor.local_endpoint().port();
+  const std::string sent = random_bytes(1'000'000);
+  std::string received;
+  m_runner.run([&]() -> Async<void> {
+    const std::string host = "127.0.0.1";
+    auto channel = co_await m_connection->open_forward(host, port);
+    tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
+    co_await asio::async_write(socket, asio::buffer("bye", 3), asio::use_awaitable);
+    socket.shutdown(tcp::socket::shutdown_send);
+    const auto said = co_await read_all(*channel);
+    EXPECT_EQ(said.output, "bye");
+    asio::co_spawn(
+        m_runner.io(),
+        [&]() -> Async<void> {
+          co_await channel->write(sent);
+          co_await channel->close_input();
+        },
+        asio::detached);
+    boost::system::error_code end;
+    const auto space = asio::dynamic_buffer(received);
+    co_await asio::async_read(socket, space, asio::redirect_error(asio::use_awaitable, end));
+    EXPECT_EQ(end, asio::error::eof);
+  });
+  EXPECT_TRUE(received == sent) << received.size() << " bytes arrived";
 }
 
 TEST_P(TransportContract, a_forward_to_a_closed_port_is_refused_and_the_connection_lives) {

@@ -66,7 +66,10 @@ TEST(MasterProtocol, calls_answers_and_errors_are_read_as_they_were_written) {
   EXPECT_EQ(parse_exec(to_body(exec)).value().request.pty->size, (sys::WindowSize{132, 50}));
   exec.request.pty.reset();
   EXPECT_FALSE(parse_exec(to_body(exec)).value().request.pty);
-  EXPECT_EQ(parse_forward(to_body(ForwardCall{"key", "::1", 8888})).value().port, 8888);
+  const auto forward = parse_forward(to_body(ForwardCall{"key", "::1", 8888})).value();
+  EXPECT_EQ(forward.key, "key");
+  EXPECT_EQ(forward.host, "::1");
+  EXPECT_EQ(forward.port, 8888);
   EXPECT_EQ(parse_status(to_body(sys::ExitStatus{3, std::nullopt})).value().code, 3);
   EXPECT_EQ(parse_status(to_body(sys::ExitStatus{std::nullopt, 9})).value().signal, 9);
   EXPECT_EQ(parse_info(to_body(ConnectionInfo{"a@b", "ssh2", "key"})).value().destination, "a@b");
@@ -99,6 +102,13 @@ TEST(MasterProtocol, what_is_cut_or_followed_by_more_is_not_read) {
   for (std::size_t size = 0; size < body.size(); ++size)
     EXPECT_FALSE(parse_connect(body.substr(0, size))) << size;
   EXPECT_FALSE(parse_connect(body + "x"));
+  const std::string forward = to_body(ForwardCall{"key", "localhost", 65535});
+  for (std::size_t size = 0; size < forward.size(); ++size)
+    EXPECT_FALSE(parse_forward(forward.substr(0, size))) << size;
+  EXPECT_FALSE(parse_forward(forward + "x"));
+  std::string beyond = forward;
+  beyond[beyond.size() - 3] = '\1';  // port 131071
+  EXPECT_FALSE(parse_forward(beyond));
 }
 
 TEST(MasterProtocol, random_bytes_are_read_or_refused) {
@@ -114,6 +124,7 @@ TEST(MasterProtocol, random_bytes_are_read_or_refused) {
       EXPECT_TRUE(parse_connect(to_body(*read)));
     }
     parse_exec(body);
+    parse_forward(body);
     parse_error(body);
     parse_status(body.substr(0, 8));
     parse_question(body);
