@@ -91,14 +91,7 @@ int run_attached(Context& context, const Submission& submission) {
     session = std::make_unique<Session>(context, std::move(submitted));
     co_return co_await session->stream();
   };
-  try {
-    return context.run(task, on_signal);
-  } catch (const Error& error) {
-    const bool is_ours = error.kind() != ErrorKind::usage && error.kind() != ErrorKind::interrupted;
-    if (!is_ours || exit_code_for(error.kind()) == ExitCode::transport) throw;
-    // ssh's rule: a failure of ours is told from every exit code that a job is likely to have.
-    throw Error(ErrorKind::unreachable, error.what());
-  }
+  return with_exit_codes_of_ssh([&] { return context.run(task, on_signal); });
 }
 
 }  // namespace re::cli

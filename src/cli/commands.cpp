@@ -135,6 +135,7 @@ constexpr std::array k_probe = {k_instances,
                                 Option{"--force", "", "accepted for recompute.py's sake: nothing is cached"}};
 
 constexpr std::array k_doctor = {k_instances, k_instance_index, k_deadline};
+constexpr std::array k_ssh = {k_instance, k_instance_index, k_remote_home};
 
 constexpr std::array k_commands = {
     Command{"conf",
@@ -289,6 +290,20 @@ constexpr std::array k_commands = {
         "each project's newest snapshot. Named jobs go whatever their age. Where there is no terminal to "
         "ask on it needs --yes.",
         k_clean, Arguments::many, "job", run_clean},
+    Command{
+        "ssh",
+        "Machines",
+        "Open a shell on the host, or run one command there",
+        "[COMMAND...]",
+        "Your login shell on the host, in the project's directory there (in the home where that is not there "
+        "yet, or outside of a project). With COMMAND that runs instead, with a terminal where this side has "
+        "one, and its exit code is ours; it is no job, and ends with the connection. One quoted argument is "
+        "a command for the remote sh; several arguments arrive as they are. At the beginning of a line, ~. "
+        "leaves a connection that hangs.",
+        k_ssh,
+        Arguments::command,
+        {},
+        run_ssh},
     Command{"probe",
             "Machines",
             "Show what the machines have free",

@@ -28,4 +28,14 @@ ExitCode exit_code_for(ErrorKind kind) {
   return ExitCode::failure;
 }
 
+int with_exit_codes_of_ssh(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const Error& error) {
+    const bool is_ours = error.kind() != ErrorKind::usage && error.kind() != ErrorKind::interrupted;
+    if (!is_ours || exit_code_for(error.kind()) == ExitCode::transport) throw;
+    throw Error(ErrorKind::unreachable, error.what());
+  }
+}
+
 }  // namespace re::cli

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "re/base/error.hpp"
 
 namespace re::cli {
@@ -18,5 +20,10 @@ enum class ExitCode {
 };
 
 ExitCode exit_code_for(ErrorKind kind);
+
+/// For a command that passes an exit code of a process on: a failure of ours becomes one of the connection
+/// (255), as with ssh, so that it is told from every code that a process is likely to have. Usage and
+/// interrupted stay what they are.
+int with_exit_codes_of_ssh(const std::function<int()>& command);
 
 }  // namespace re::cli

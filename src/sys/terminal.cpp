@@ -29,6 +29,34 @@ void save_terminal(int fd) {
   g_is_saved = true;
 }
 
+// What ends a program that nobody catches: a failed assertion, an exception in a destructor, a bad access.
+constexpr std::array k_deadly_signals = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGTERM, SIGHUP};
+
+extern "C" void restore_and_die(int signal) {
+  restore_terminal();
+  ::raise(signal);  // SA_RESETHAND: as if there had been no handler
+}
+
+// Handlers that are there already (Asio's, a sanitizer's) stay.
+void watch_deadly_signals() {
+  struct sigaction ours{};
+  ours.sa_handler = restore_and_die;
+  ours.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : k_deadly_signals) {
+    struct sigaction before{};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
+      ::sigaction(signal, &ours, nullptr);
+  }
+}
+
+void unwatch_deadly_signals() {
+  for (const int signal : k_deadly_signals) {
+    struct sigaction now{};
+    if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == restore_and_die)
+      ::signal(signal, SIG_DFL);
+  }
+}
+
 Fd require_terminal(std::string_view prompt) {
   auto terminal = open_terminal();
   if (terminal) return std::move(*terminal);
@@ -87,6 +115,7 @@ std::optional<Fd> open_terminal() {
 
 RawMode::RawMode(int fd) {
   save_terminal(fd);
+  watch_deadly_signals();
   termios mode = g_saved_mode;
   ::cfmakeraw(&mode);
   if (::tcsetattr(fd, TCSADRAIN, &mode) != 0) throw errno_error("set the terminal's mode", errno);
@@ -94,6 +123,7 @@ RawMode::RawMode(int fd) {
 
 RawMode::~RawMode() {
   restore_terminal();
+  unwatch_deadly_signals();
 }
 
 void restore_terminal() noexcept {

@@ -24,8 +24,8 @@ std::optional<WindowSize> window_size(int fd);
 /// The controlling terminal (/dev/tty), or nothing without one.
 std::optional<Fd> open_terminal();
 
-/// Raw mode while this lives; the old mode comes back in every case, also when a signal ends the program
-/// (restore_terminal() is async-signal-safe and is called by the handlers that main installs).
+/// Raw mode while this lives; the old mode comes back in every case, also when a signal ends the program (but
+/// SIGKILL): handlers for those that have none are installed as long.
 class RawMode {
  public:
   explicit RawMode(int fd);
@@ -34,6 +34,7 @@ class RawMode {
   RawMode& operator=(const RawMode&) = delete;
 };
 /// Gives the terminal back the mode it had before RawMode or a secret prompt; nothing when none is active.
+/// Async-signal-safe.
 void restore_terminal() noexcept;
 
 /// Asks on the controlling terminal and reads one line without echo. Throws Error (auth) without a terminal,

@@ -23,6 +23,7 @@ int run_pull(Context& context, const Parsed& parsed);
 int run_purge(Context& context, const Parsed& parsed);
 int run_push(Context& context, const Parsed& parsed);
 int run_rsync(Context& context, const Parsed& parsed);
+int run_ssh(Context& context, const Parsed& parsed);
 int run_sshadd(Context& context, const Parsed& parsed);
 int run_sync(Context& context, const Parsed& parsed);
 
