@@ -135,6 +135,7 @@ constexpr std::array k_probe = {k_instances,
                                 Option{"--force", "", "accepted for recompute.py's sake: nothing is cached"}};
 
 constexpr std::array k_doctor = {k_instances, k_instance_index, k_deadline};
+constexpr std::array k_forward = {k_instance, k_instance_index};
 constexpr std::array k_ssh = {k_instance, k_instance_index, k_remote_home};
 
 constexpr std::array k_commands = {
@@ -304,6 +305,14 @@ constexpr std::array k_commands = {
         Arguments::command,
         {},
         run_ssh},
+    Command{
+        "forward", "Machines", "Make ports of a host ports of this machine",
+        "JOB|INSTANCE [BIND:]LPORT:[HOST:]RPORT...",
+        "As ssh -L: whoever connects to LPORT here reaches RPORT of HOST as the host sees it (localhost "
+        "unless it is named). A lone RPORT, or LPORT 0, takes a free local port. Only this machine can "
+        "connect unless BIND says otherwise (* is everybody). JOB means the host it runs on; with -i every "
+        "argument is a port. It goes on until Ctrl-C, and connects again after a break.",
+        k_forward, Arguments::many, "job-or-instance", run_forward},
     Command{"probe",
             "Machines",
             "Show what the machines have free",

@@ -85,7 +85,7 @@ class Completer {
                (command.arguments != Arguments::none && given.empty())) {
       if (command.argument_completer == "remote" && !given.empty()) {
         m_completion.files = true;
-      } else {
+      } else if (command.argument_completer != "job-or-instance" || awaits_place()) {
         add_values(command.argument_completer);
       }
       std::erase_if(m_completion.candidates, [&](const Candidate& candidate) {
@@ -103,6 +103,12 @@ class Completer {
 
  private:
   Completion take() { return std::move(m_completion); }
+
+  /// The first argument of `re forward` without -i; ports follow.
+  [[nodiscard]] bool awaits_place() const {
+    const auto& parsed = m_before.parsed;
+    return parsed.arguments.empty() && !parsed.has("instance") && !parsed.has("instance-idx");
+  }
 
   void add(const std::string& value, const std::string& description = {}) {
     std::string text = m_prefix + value;
@@ -124,6 +130,11 @@ class Completer {
         if (!instance.index.empty()) add(instance.index, label(instance));
     } else if (completer == "job" || completer == "live-job" || completer == "job-index") {
       add_jobs(completer);
+    } else if (completer == "job-or-instance") {
+      for (const auto& instance : m_source.instances(m_before.parsed))
+        if (!instance.name.empty()) add(instance.name, instance.destination);
+      add("local", "this machine");
+      add_jobs("live-job");
     } else if (completer == "remote") {
       for (const auto& path : m_source.remote_paths(m_before.parsed, m_current)) add(path);
     } else if (!completer.empty()) {

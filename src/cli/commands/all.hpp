@@ -11,6 +11,7 @@ int run_clean(Context& context, const Parsed& parsed);
 int run_conf(Context& context, const Parsed& parsed);
 int run_data(Context& context, const Parsed& parsed);
 int run_doctor(Context& context, const Parsed& parsed);
+int run_forward(Context& context, const Parsed& parsed);
 int run_init(Context& context, const Parsed& parsed);
 int run_install(Context& context, const Parsed& parsed);
 int run_kill(Context& context, const Parsed& parsed);

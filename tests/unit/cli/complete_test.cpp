@@ -108,6 +108,12 @@ TEST(CompleteTest, what_has_ended_cannot_be_killed_nor_anything_twice) {
   EXPECT_THAT(texts({"purge", ""}), IsEmpty());
 }
 
+TEST(CompleteTest, a_forward_begins_with_an_instance_or_a_live_job_and_ports_are_the_users) {
+  EXPECT_THAT(texts({"forward", ""}), ElementsAre("gpu1", "local", "2", "3", "big box", "runner"));
+  EXPECT_THAT(texts({"forward", "gpu1", ""}), IsEmpty());
+  EXPECT_THAT(texts({"forward", "-i", "gpu1", ""}), IsEmpty());
+}
+
 TEST(CompleteTest, a_remote_command_is_the_shells_own) {
   const auto first = ask({"async", "-i", "0", "py"});
   EXPECT_TRUE(first.files && first.programs && first.candidates.empty());
