@@ -135,6 +135,16 @@ constexpr std::array k_probe = {k_instances,
                                 Option{"--force", "", "accepted for recompute.py's sake: nothing is cached"}};
 
 constexpr std::array k_doctor = {k_instances, k_instance_index, k_deadline};
+constexpr std::array k_notebook = {
+    k_instance,
+    k_instance_index,
+    k_remote_home,
+    Option{"--name", "NAME", "name of the job, shown by list [notebook]"},
+    Option{"--dir", "DIR", "directory below the project's to work in [the project's]"},
+    Option{"--port", "PORT", "local port [a free one]"},
+    Option{"--open", "", "open it in a browser"},
+    Option{"--run-async", "", "leave the server running; re notebook JOB opens it"},
+    Option{"--rsync", "", "copy the project's files first, over what was edited there"}};
 constexpr std::array k_forward = {k_instance, k_instance_index};
 constexpr std::array k_ssh = {k_instance, k_instance_index, k_remote_home};
 
@@ -291,6 +301,14 @@ constexpr std::array k_commands = {
         "each project's newest snapshot. Named jobs go whatever their age. Where there is no terminal to "
         "ask on it needs --yes.",
         k_clean, Arguments::many, "job", run_clean},
+    Command{
+        "notebook", "Jobs", "Run Jupyter on the host and open it here", "[JOB]",
+        "Starts Jupyter (lab, notebook or server: what .venv of the project there has, else its PATH) as a "
+        "job, with a token, on the host's loopback, and makes it a port of this machine; prints the URL when "
+        "it answers. It works in the project's own directory on the host, where nothing is copied over what "
+        "you edit: the project's files come first only where that is not there yet, or with --rsync. Ctrl-C "
+        "ends the server. With JOB, opens one that runs, and Ctrl-C leaves it running.",
+        k_notebook, Arguments::one_optional, "live-job", run_notebook},
     Command{
         "ssh",
         "Machines",

@@ -19,6 +19,7 @@ int run_list(Context& context, const Parsed& parsed);
 int run_log(Context& context, const Parsed& parsed);
 int run_man(Context& context, const Parsed& parsed);
 int run_master(Context& context, const Parsed& parsed);
+int run_notebook(Context& context, const Parsed& parsed);
 int run_probe(Context& context, const Parsed& parsed);
 int run_pull(Context& context, const Parsed& parsed);
 int run_purge(Context& context, const Parsed& parsed);
