@@ -222,6 +222,12 @@ class Workflow(testbed.TestCase):
         bad = local.run("re", "log", "--filter", "[")
         self.assertEqual(bad.code, 2, str(bad))
 
+    def test_log_loops_to_the_end_of_a_job_that_prints_eof_and_fails(self):
+        local = self.project(self.remote())
+        self.assert_ok(local.run("re", "async", "echo EOF; sleep 2; echo behind it; exit 3"))
+        looped = local.run("re", "log", "--loop=1", "--exit-code")
+        self.assertEqual((looped.code, looped.out), (3, "EOF\nbehind it\n"))
+
     def test_list_kill_and_purge(self):
         local = self.project(self.remote())
         self.assert_ok(local.run("re", "async", "--name", "stubborn",

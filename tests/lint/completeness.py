@@ -54,10 +54,29 @@ def unit_complaints(root, path, compiled, registered):
     return complaints
 
 
+def table_complaints(root, registered):
+    """The tests that tests/README.md names are there."""
+    readme = root / "tests/README.md"
+    if not readme.exists():
+        return []
+    complaints = []
+    for suite, name in re.findall(r"`(\w+)\.(\w+)`", readme.read_text()):
+        if suite.endswith("_test"):
+            script = root / f"tests/integration/{suite}.py"
+            is_there = script.exists() and f"def {name}(" in script.read_text()
+        elif suite == "golden":
+            is_there = f"golden.{name}" in registered
+        else:
+            is_there = any(f".{suite}.{name}" in known or f"/{suite}.{name}" in known for known in registered)
+        if not is_there:
+            complaints.append(f"tests/README.md: there is no test {suite}.{name}")
+    return complaints
+
+
 def complaints_of(root, build):
     compiled, registered = compiled_sources(build), registered_tests(build)
     scripts = {str(pathlib.Path(word).resolve()) for command in registered.values() for word in command}
-    complaints = []
+    complaints = table_complaints(root, registered)
     for path in common.files_of(root):
         if path.parts[0] != "tests":
             continue

@@ -167,6 +167,14 @@ class Completeness(Tree):
                                           "unit.base.All/C.three/ssh2": "/bin/true", "unit.base.D/0.four": "/bin/true"},
                                          {"tests/unit/base/a_test.cpp": source}), [])
 
+    def test_a_test_that_only_the_table_has_is_found(self):
+        table = "| `A.one` | `x_test.test_y` |\n"
+        files = {"tests/README.md": table, "tests/integration/x_test.py": "def test_y(self): pass\n"}
+        script = f"/usr/bin/python3 {self.root}/tests/integration/x_test.py"
+        self.assertEqual(self.complaints({"unit.base.A.one": "/bin/true", "x": script}, files), [])
+        files["tests/README.md"] = "| `A.two` |\n"
+        self.assert_one(self.complaints({"unit.base.A.one": "/bin/true", "x": script}, files), "no test A.two")
+
     def test_a_source_that_no_target_compiles_is_found(self):
         self.assert_one(self.complaints({}, {"tests/unit/base/a_test.cpp": "TEST(A, one) {}\n"}, compiled=[]),
                         "no target compiles it")
