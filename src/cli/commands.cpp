@@ -70,8 +70,20 @@ constexpr std::array k_rsync_options = {
     k_remote_home, k_force_list,
     k_dry_run,     Option{"--delete", "", "also delete there what is no longer here, after a preview"},
     k_yes};
-constexpr std::array k_async = {k_instances, k_instance_index, k_remote_home, k_name, k_force_list, k_rsync,
-                                k_no_rsync,  k_live,           k_continue,    k_env,  k_deadline};
+constexpr std::array k_async = {
+    k_instances,
+    k_instance_index,
+    k_remote_home,
+    k_name,
+    k_force_list,
+    k_rsync,
+    k_no_rsync,
+    k_live,
+    k_continue,
+    k_env,
+    Option{"--batch", "FILE",
+           "start a job for each line of FILE (- is stdin) that is not blank and begins with no #", "file"},
+    k_deadline};
 constexpr std::array k_sync = {
     k_instances,
     k_instance_index,
@@ -247,7 +259,9 @@ constexpr std::array k_commands = {
             "machine. One quoted "
             "argument is a command for the remote sh; several arguments arrive as they are. With -i all, a "
             "tag or a list each instance gets a job of its own, and a line (or, with --json, an entry of an "
-            "array); it ends with 0 if all were started.",
+            "array); it ends with 0 if all were started. With --batch each line of a file is such a quoted "
+            "argument and gets a job of its own on one instance: all are accepted together, then they start "
+            "one after the other and run at the same time.",
             k_async,
             Arguments::command,
             {},

@@ -81,7 +81,7 @@ Submission begin_submission(Context& context, const Parsed& parsed, model::Strea
 }
 
 Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams) {
-  std::string command = command_text(parsed);
+  std::string command = parsed.has("batch") ? std::string() : command_text(parsed);
   auto submission = begin_submission(context, parsed, streams);
   auto& spec = submission.spec;
   spec.command = std::move(command);

@@ -6,13 +6,18 @@
 
 #include "engine/backoff.hpp"
 #include "re/sys/failpoint.hpp"
+#include "re/sys/random.hpp"
 
 namespace re::engine {
 
 namespace {
 
 constexpr int k_connections = 4;  // the first, and three more when an answer was lost
-constexpr int k_repeats = 20;     // of a launch whose job is committed and not yet running
+// Of one message of a batch.
+constexpr std::size_t k_batch_bytes = std::size_t{2} << 20U;
+constexpr std::size_t k_batch_job_bytes = 2000;
+constexpr std::size_t k_batch_jobs = 500;
+constexpr int k_repeats = 20;  // of a launch whose job is committed and not yet running
 
 jobs::StateChange change_of(const jobs::LaunchReport& report) {
   jobs::StateChange change;
@@ -48,23 +53,26 @@ struct Submitter::Attempt {
   LocalState state = {};
   std::optional<jobs::SnapshotPatch> patch = {};
   Submitted submitted;
+  std::vector<model::JobSpec> batch = {};  // instead of the request's job
   enum class Sent { no, perhaps } sent = Sent::no;
   bool is_brought = false;  // the snapshot was made from the project's directory
 
   [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
-  [[nodiscard]] std::string label() const {
-    return "cannot start job " + std::to_string(request.spec.index) + " on " + request.place.label;
+  [[nodiscard]] std::string name() const {
+    return batch.empty() ? "job " + std::to_string(request.spec.index)
+                         : std::to_string(batch.size()) + " jobs";
   }
+  [[nodiscard]] std::string label() const { return "cannot start " + name() + " on " + request.place.label; }
 };
 
-Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
-  request.spec.project_id = files.project().id;
-  request.spec.project_name = files.project().name;
-  request.spec.project_path = request.remote.directory;
-  request.spec.shared = request.remote.shared;
-  model::JobSpec unsent = request.spec;
-  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+// Which files the job runs on.
+void Submitter::prepare(Attempt& attempt) {
   auto& spec = attempt.request.spec;
+  const auto& project = attempt.files.project();
+  spec.project_id = project.id;
+  spec.project_name = project.name;
+  spec.project_path = attempt.request.remote.directory;
+  spec.shared = attempt.request.remote.shared;
   if (attempt.request.source == Source::last_snapshot) {
     const jobs::RegistryFilter filter{jobs::RegistryFilter::Which::all, spec.project_id,
                                       attempt.request.place.key};
@@ -76,30 +84,21 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
                   "drop --no-rsync");
     }
   } else {
-    attempt.state = attempt.request.state ? *attempt.request.state : files.read(attempt.request.trust);
-    if (attempt.has_own_tree()) {
-      spec.snapshot = attempt.state.snapshot;
-      attempt.patch = files.make_patch(attempt.state, attempt.request.remote);
-    }
+    attempt.state =
+        attempt.request.state ? *attempt.request.state : attempt.files.read(attempt.request.trust);
+    if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
   }
+}
+
+Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
+  model::JobSpec unsent = request.spec;
+  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  auto& spec = attempt.request.spec;
+  prepare(attempt);
+  const bool may_patch = attempt.request.source == Source::current && attempt.has_own_tree();
+  if (may_patch) attempt.patch = files.make_patch(attempt.state, attempt.request.remote);
   spec.index = m_registry.add_intent(spec, attempt.request.place.key);
-  std::exception_ptr failure;
-  try {
-    sys::failpoint("submit.intent");
-    co_await launch_until_answered(attempt);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    const auto state = co_await boost::asio::this_coro::cancellation_state;
-    if (attempt.sent == Attempt::Sent::no) {
-      m_registry.remove(spec.id);
-    } else if (state.cancelled() != boost::asio::cancellation_type::none) {
-      throw Error(ErrorKind::interrupted, "job " + std::to_string(spec.index) + " may run or not",
-                  "`re list` finds out");
-    }
-    std::rethrow_exception(failure);
-  }
+  co_await launch_and_recover(attempt);
   record(attempt);
   const bool has_snapshot = attempt.submitted.report.answer != jobs::Launch::need_snapshot;
   if (has_snapshot && (attempt.patch || attempt.is_brought)) {
@@ -107,6 +106,60 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
   }
   attempt.submitted.spec = spec;
   co_return std::move(attempt.submitted);
+}
+
+Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request,
+                                                           std::vector<std::string> commands,
+                                                           ProjectFiles& files) {
+  model::JobSpec unsent = request.spec;
+  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  prepare(attempt);
+  const sys::SystemClock clock;
+  for (auto& command : commands) {
+    attempt.batch.push_back(attempt.request.spec);
+    attempt.batch.back().id = sys::make_job_id(clock);
+    attempt.batch.back().command = std::move(command);
+  }
+  m_registry.add_intents(attempt.batch, attempt.request.place.key);
+  co_await launch_and_recover(attempt);
+  record(attempt);
+  if (attempt.is_brought) files.remember(attempt.state, attempt.request.remote);
+  co_return std::move(attempt.batch);
+}
+
+void Submitter::set_state(const Attempt& attempt, const jobs::StateChange& change) {
+  if (attempt.batch.empty()) {
+    m_registry.set_state(attempt.request.spec.id, change);
+  } else {
+    m_registry.set_states(attempt.batch, change);
+  }
+}
+
+void Submitter::forget(const Attempt& attempt) {
+  if (attempt.batch.empty()) {
+    m_registry.remove(attempt.request.spec.id);
+  } else {
+    m_registry.remove(attempt.batch);
+  }
+}
+
+// What has not been sent is forgotten when it fails.
+Async<void> Submitter::launch_and_recover(Attempt& attempt) {
+  std::exception_ptr failure;
+  try {
+    sys::failpoint("submit.intent");
+    co_await launch_until_answered(attempt);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (attempt.sent == Attempt::Sent::no) {
+    forget(attempt);
+  } else if (state.cancelled() != boost::asio::cancellation_type::none) {
+    throw Error(ErrorKind::interrupted, attempt.name() + " may run or not", "`re list` finds out");
+  }
+  std::rethrow_exception(failure);
 }
 
 Async<void> Submitter::launch_until_answered(Attempt& attempt) {
@@ -121,7 +174,11 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
     try {
       m_progress.step("connecting to " + attempt.request.place.label);
       attempt.submitted.host = co_await m_fleet.host(attempt.request.place);
-      co_await launch_once(attempt);
+      if (attempt.batch.empty()) {
+        co_await launch_once(attempt);
+      } else {
+        co_await launch_batch(attempt);
+      }
     } catch (const Error& error) {
       failure = error;
     }
@@ -131,14 +188,13 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
       attempt.sent = Attempt::Sent::no;
       throw failure->within(attempt.label());
     }
-    if (may_run) m_registry.set_state(attempt.request.spec.id, {model::JobState::unknown, {}, {}, {}});
+    if (may_run) set_state(attempt, {model::JobState::unknown, {}, {}, {}});
     lost = failure;
     const bool is_worth_it = co_await may_be_repeated(*failure);
     if (!is_worth_it) break;
   }
-  const std::string index = std::to_string(attempt.request.spec.index);
   throw Error(ErrorKind::unreachable,
-              "the answer of " + attempt.request.place.label + " was lost, job " + index +
+              "the answer of " + attempt.request.place.label + " was lost, " + attempt.name() +
                   " may run or not: " + lost->message(),
               "`re list` finds out when the host answers again");
 }
@@ -180,6 +236,41 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   }
 }
 
+// In pieces of some megabytes: a shell reads a message whole before it begins.
+Async<void> Submitter::launch_batch(Attempt& attempt) {
+  auto& request = attempt.request;
+  if (!attempt.has_own_tree() && request.source == Source::current) {
+    const BringOptions options;
+    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, options);
+  }
+  jobs::JobHost host(*attempt.submitted.host);
+  std::size_t begun = 0;
+  while (begun < attempt.batch.size()) {
+    std::vector<model::JobSpec> piece;
+    std::size_t size = 0;
+    for (auto i = begun; i < attempt.batch.size() && size < k_batch_bytes && piece.size() < k_batch_jobs;
+         ++i) {
+      piece.push_back(attempt.batch[i]);
+      size += 3 * piece.back().command.size() + k_batch_job_bytes;  // spec, plan, and what is around them
+    }
+    const std::size_t count = piece.size();
+    m_progress.step("starting " + attempt.name() + " on " + request.place.label);
+    sys::failpoint("submit.launch");
+    attempt.sent = Attempt::Sent::perhaps;
+    const auto answer = co_await host.launch_batch(std::move(piece), request.deadline);
+    if (answer == jobs::Launch::conflict) {
+      throw Error(ErrorKind::conflict, "another job has the id of one there", "submit them again");
+    }
+    if (answer != jobs::Launch::need_snapshot) {
+      begun += count;
+      continue;
+    }
+    if (begun == 0) attempt.sent = Attempt::Sent::no;
+    co_await answer_missing_snapshot(attempt);
+    for (auto& spec : attempt.batch) spec.snapshot = request.spec.snapshot;
+  }
+}
+
 Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
   auto& request = attempt.request;
   if (request.source == Source::last_snapshot) {
@@ -194,11 +285,10 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
 void Submitter::record(const Attempt& attempt) {
   try {
     sys::failpoint("submit.launched");
-    m_registry.set_state(attempt.request.spec.id, change_of(attempt.submitted.report));
+    set_state(attempt, change_of(attempt.submitted.report));
   } catch (const Error& error) {
-    const auto& request = attempt.request;
-    throw Error(error).within("job " + std::to_string(request.spec.index) + " was started on " +
-                              request.place.label + ", which cannot be written down here");
+    throw Error(error).within(attempt.name() + " started on " + attempt.request.place.label +
+                              ", which cannot be written down here");
   }
 }
 

@@ -87,6 +87,24 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
   return call;
 }
 
+OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell) {
+  const auto& first = specs.front();
+  const bool needs_snapshot = first.work_tree == model::WorkTree::own;
+  OwnedCall call{bundle({scripts::launch, scripts::batch}), "re_launch_batch", {}, Repeat::forbidden};
+  call.arguments = {shell,
+                    needs_snapshot ? first.snapshot : std::string(),
+                    supervisor_text(),
+                    runner_text(),
+                    starter_text(),
+                    without_nul(first.git_diff)};
+  for (const auto& spec : specs) {
+    require_valid(spec);
+    auto words = {spec.id.text(), render_spec(spec), render_plan(spec)};
+    call.arguments.insert(call.arguments.end(), words.begin(), words.end());
+  }
+  return call;
+}
+
 OwnedCall resume_call(const JobId& id, const std::string& shell) {
   return {bundle({scripts::launch}),
           "re_resume",

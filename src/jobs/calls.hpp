@@ -27,6 +27,9 @@ inline constexpr std::size_t k_token_argument = 1;
 /// \param patch what to make the snapshot from when the host lacks it, or nullptr
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
                       const SnapshotPatch* patch = nullptr);
+/// One attempt to submit many at once: jobs without streams, that share snapshot and diff. \param specs not
+/// empty
+OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell);
 /// A patch as re_patch_snapshot (patch.sh) takes it, behind the snapshot's name.
 std::vector<std::string> patch_arguments(const SnapshotPatch& patch);
 /// A new attempt to start what was committed.

@@ -43,6 +43,13 @@ Async<LaunchReport> JobHost::launch(model::JobSpec spec, std::chrono::millisecon
   co_return read_launch_answer(answer.outcome.trailer, answer.error, m_host->name());
 }
 
+Async<Launch> JobHost::launch_batch(std::vector<model::JobSpec> specs, std::chrono::milliseconds deadline) {
+  const OwnedCall owned = batch_call(specs, m_shell);
+  remote::ScriptCall call = owned.call();
+  const remote::Answer answer = co_await m_host->run(std::move(call), deadline);
+  co_return read_launch_answer(answer.outcome.trailer, answer.error, m_host->name()).answer;
+}
+
 Async<LaunchReport> JobHost::resume(JobId id, std::chrono::milliseconds deadline) {
   const OwnedCall owned = resume_call(id, m_shell);
   remote::ScriptCall call = owned.call();

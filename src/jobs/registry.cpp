@@ -238,29 +238,43 @@ std::optional<std::string> Registry::fault_of(const std::filesystem::path& file)
 }
 
 std::uint32_t Registry::add_intent(const model::JobSpec& spec, std::string_view instance) {
+  std::vector<model::JobSpec> specs = {spec};
+  add_intents(specs, instance);
+  return specs.front().index;
+}
+
+void Registry::add_intents(std::vector<model::JobSpec>& specs, std::string_view instance) {
   sqlite::Transaction transaction(m_database->connection());
-  RegistryRecord job{.id = spec.id, .submitted = spec.id.time()};
-  job.index = spec.index != 0 ? spec.index : m_database->next_index(spec.project_id);
-  job.project_id = spec.project_id;
-  job.project_name = spec.project_name;
-  job.project_path = spec.project_path;
-  job.instance = instance;
-  job.name = spec.name;
-  job.command = spec.command;
-  job.state = JobState::intent;
-  job.git_commit = spec.git_commit;
-  job.snapshot = spec.snapshot;
-  job.submitted_from = spec.submitted_from;
-  m_database->insert(job);
+  for (auto& spec : specs) {
+    RegistryRecord job{.id = spec.id, .submitted = spec.id.time()};
+    job.index = spec.index != 0 ? spec.index : m_database->next_index(spec.project_id);
+    job.project_id = spec.project_id;
+    job.project_name = spec.project_name;
+    job.project_path = spec.project_path;
+    job.instance = instance;
+    job.name = spec.name;
+    job.command = spec.command;
+    job.state = JobState::intent;
+    job.git_commit = spec.git_commit;
+    job.snapshot = spec.snapshot;
+    job.submitted_from = spec.submitted_from;
+    m_database->insert(job);
+    spec.index = job.index;
+  }
   sys::failpoint("registry.intent");
   transaction.commit();
   sys::failpoint("registry.intent");
-  return job.index;
 }
 
 void Registry::set_state(const JobId& id, const StateChange& change) {
   sqlite::Transaction transaction(m_database->connection());
   m_database->update(id, change);
+  transaction.commit();
+}
+
+void Registry::set_states(const std::vector<model::JobSpec>& specs, const StateChange& change) {
+  sqlite::Transaction transaction(m_database->connection());
+  for (const auto& spec : specs) m_database->update(spec.id, change);
   transaction.commit();
 }
 
@@ -333,6 +347,12 @@ RegistryRecord Registry::find(std::string_view project_id, std::string_view sele
 
 std::optional<RegistryRecord> Registry::find_id(const JobId& id) const {
   return m_database->find(id);
+}
+
+void Registry::remove(const std::vector<model::JobSpec>& specs) {
+  sqlite::Transaction transaction(m_database->connection());
+  for (const auto& spec : specs) remove(spec.id);
+  transaction.commit();
 }
 
 void Registry::remove(const JobId& id) {

@@ -58,6 +58,11 @@ std::string supervisor_text() {
   return script_text(files);
 }
 
+std::string starter_text() {
+  const std::array<std::string_view, 3> files = {scripts::basics, scripts::launch, scripts::starter};
+  return script_text(files);
+}
+
 std::string runner_text() {
   const std::array<std::string_view, 2> files = {scripts::basics, scripts::run};
   return script_text(files);

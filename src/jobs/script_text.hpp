@@ -18,5 +18,7 @@ std::string script_text(std::span<const std::string_view> files);
 /// What the supervisor runs, and what its job's process runs first.
 std::string supervisor_text();
 std::string runner_text();
+/// What starts the jobs of a batch.
+std::string starter_text();
 
 }  // namespace re::jobs

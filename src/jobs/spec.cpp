@@ -7,6 +7,7 @@
 #include "re/base/encoding.hpp"
 #include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
+#include "re/jobs/job_host.hpp"
 
 namespace re::jobs {
 

@@ -23,9 +23,6 @@ namespace re::jobs {
 /// Throws Error (usage) when a value cannot be carried: a NUL byte, a name that is no variable's, a command
 /// over k_command_limit, Streams::terminal.
 void require_valid(const model::JobSpec& spec);
-/// The kernel takes at most 128 KiB in one argument (MAX_ARG_STRLEN).
-inline constexpr std::size_t k_command_limit = 120'000;
-
 std::string render_spec(const model::JobSpec& spec);
 Result<model::JobSpec> parse_spec(std::string_view text);
 std::string render_environment(const model::JobSpec& spec);

@@ -300,6 +300,22 @@ class Workflow(testbed.TestCase):
         self.assertEqual([(job["index"], job["name"]) for job in jobs], [(1, "mine")])
         self.assert_ok(local.run("re", "kill", "mine"))
 
+    def test_a_batch_starts_a_job_for_each_line(self):
+        local = self.project(self.remote())
+        write(local, "main.py", "hello = 1\n")
+        write(local, "list", "# a sweep\n\ncat main.py; echo 1\nexit 3\n")
+        entries = json_of(local, "async", "--batch", "list", "--name", "sweep")
+        self.assertEqual([(entry["index"], entry["name"]) for entry in entries], [(1, "sweep"), (2, "sweep")])
+
+        def ended():
+            jobs = json_of(local, "list", "--all")["jobs"]
+            return sorted((job["index"], job["state"], job["exit_code"]) for job in jobs)
+        wait_for(lambda: ended() == [(1, "done", 0), (2, "done", 3)], "the jobs of the batch")
+        self.assertEqual(self.assert_ok(local.run("re", "log", "1")).out, "hello = 1\n1\n")
+        self.assert_ok(local.run("re", "async", "--batch", "-", stdin=b"true\n"))
+        self.assertEqual(local.run("re", "async", "--batch", "-", stdin=b"# none\n").code, 2)
+        self.assertEqual(local.run("re", "async", "--batch", "list", "true").code, 2)
+
     def test_unreachable_is_never_dead(self):
         remote = self.remote()
         local = self.project(remote)

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "re/base/progress.hpp"
 #include "re/engine/files.hpp"
@@ -48,9 +50,19 @@ class Submitter {
   /// says so: it may run, and the next listing finds out. Any other Error means that nothing runs; the job is
   /// then forgotten.
   Async<Submitted> submit(SubmitRequest request, ProjectFiles& files);
+  /// Many jobs at one place, in few messages: all are accepted on the return, and start one after the other.
+  /// With merged streams and without a terminal. Returns them with their ids and indices, in the order of the
+  /// commands. Where the answer is lost some may be accepted and others not; Error as from submit().
+  Async<std::vector<model::JobSpec>> submit_batch(SubmitRequest request, std::vector<std::string> commands,
+                                                  ProjectFiles& files);
 
  private:
   struct Attempt;
+  void prepare(Attempt& attempt);
+  void set_state(const Attempt& attempt, const jobs::StateChange& change);
+  void forget(const Attempt& attempt);
+  Async<void> launch_and_recover(Attempt& attempt);
+  Async<void> launch_batch(Attempt& attempt);
   Async<void> launch_until_answered(Attempt& attempt);
   Async<void> launch_once(Attempt& attempt);
   Async<void> answer_missing_snapshot(Attempt& attempt);

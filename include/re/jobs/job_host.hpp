@@ -17,6 +17,9 @@
 
 namespace re::jobs {
 
+/// Of a job's command, in bytes: the kernel takes at most 128 KiB in one argument (MAX_ARG_STRLEN).
+inline constexpr std::size_t k_command_limit = 120'000;
+
 /// What a host answered to a submission.
 enum class Launch {
   started,        ///< its process runs
@@ -146,6 +149,11 @@ class JobHost {
   /// The same with the job's streams (Streams::split) in one request. `deadline` is for the start.
   Async<std::unique_ptr<Attachment>> launch_attached(model::JobSpec spec, std::chrono::milliseconds deadline,
                                                      const SnapshotPatch* patch = nullptr);
+  /// Submits many jobs in one request: committed, need_snapshot, or conflict, for all of them; they start one
+  /// after the other. Idempotent as launch() is; a repetition commits what is missing. Throws as launch()
+  /// does.
+  /// \param specs not empty; merged streams; all of one snapshot and one diff (kept with the first)
+  Async<Launch> launch_batch(std::vector<model::JobSpec> specs, std::chrono::milliseconds deadline);
   /// Starts a job in state committed: its submission was accepted, and whoever submitted it vanished before
   /// the start. At most one start, as with launch(). A job on a terminal stays as it is: it begins with its
   /// terminal. Throws Error as launch() does, and not_found.

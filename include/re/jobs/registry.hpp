@@ -86,8 +86,15 @@ class Registry {
   /// Error (conflict) when the id or the index is there already.
   std::uint32_t add_intent(const model::JobSpec& spec, std::string_view instance);
 
+  /// The same for many in one transaction: all are there, or none. Gives each spec its index.
+  void add_intents(std::vector<model::JobSpec>& specs, std::string_view instance);
+
   /// Throws Error (not_found) when there is no such job. A job that is done stays done.
   void set_state(const JobId& id, const StateChange& change);
+  /// The same change for many, in one transaction.
+  void set_states(const std::vector<model::JobSpec>& specs, const StateChange& change);
+  /// remove() for many, in one transaction.
+  void remove(const std::vector<model::JobSpec>& specs);
 
   /// Takes over what the host at `instance` says. A job from elsewhere keeps its index where that is free in
   /// its project, else it gets the next free one. Returns the record as it now is.

@@ -2,6 +2,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/batch.hpp"
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/json.hpp"
@@ -58,6 +59,40 @@ void refuse_lost(const engine::Submitted& submitted) {
   if (submitted.report.answer != jobs::Launch::lost) return;
   throw Error(ErrorKind::remote, "job " + std::to_string(submitted.spec.index) + " was started and vanished",
               "see re log");
+}
+
+void report_batch(Context& context, const engine::Place& place, std::vector<model::JobSpec> specs) {
+  json entries = json::array();
+  std::string text;
+  for (auto& spec : specs) {
+    const engine::Submitted submitted{std::move(spec), {}, nullptr, nullptr};
+    if (context.is_json()) {
+      entries.push_back(to_json(place, submitted));
+    } else if (context.mode() == OutputMode::quiet) {
+      text += std::to_string(submitted.spec.index) + "\n";
+    } else {
+      text += line_of(place, submitted);
+    }
+  }
+  context.console().out(context.is_json() ? to_text(entries) : text);
+}
+
+int start_batch(Context& context, const Parsed& parsed) {
+  if (!parsed.arguments.empty())
+    throw Error(ErrorKind::usage, "--batch has the commands in its file", "drop the command or --batch");
+  auto commands = read_batch(*parsed.text("batch"));
+  const auto submission = read_submission(context, parsed, model::Streams::merged);
+  if (submission.places.size() > 1)
+    throw Error(ErrorKind::usage, "--batch starts its jobs on one instance", "name it with -i");
+  auto request = submission.request(context.clock(), 0);
+  auto files = project_files(context, submission.project);
+  return context.run([&]() -> Async<int> {
+    engine::Submitter submitter(context.fleet(), context.registry(), context.progress());
+    auto specs = co_await submitter.submit_batch(std::move(request), std::move(commands), files);
+    context.console().clear_status();
+    report_batch(context, submission.places.front(), std::move(specs));
+    co_return 0;
+  });
 }
 
 }  // namespace
@@ -126,6 +161,7 @@ class StartOnMany {
 }  // namespace
 
 int run_async(Context& context, const Parsed& parsed) {
+  if (parsed.has("batch")) return start_batch(context, parsed);
   auto submission = read_submission(context, parsed, model::Streams::merged);
   if (submission.places.size() == 1) return start_detached(context, submission);
   StartOnMany many(context, parsed, std::move(submission));

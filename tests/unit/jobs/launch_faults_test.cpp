@@ -336,6 +336,7 @@ std::vector<std::string> all_scripts() {
   return {rendered(launch_call(split_job("touch ran"), "/bin/sh", "re_launch_attached")),
           rendered(launch_call(spec, "/bin/sh", "re_launch")),
           rendered(patched_launch()),
+          rendered(batch_call({spec, live_job("touch ran")}, "/bin/sh")),
           rendered(stream_call("re_attach", {spec.id.text(), "0", "0"})),
           rendered(list_call(filter)),
           rendered(resume_call(spec.id, "/bin/sh")),
