@@ -26,12 +26,15 @@ re_print_sizes() {
   [ $# -eq 0 ] || printf '%s\n' "$@" | LC_ALL=C xargs du -sk 2>/dev/null
 }
 
-# Which snapshots the jobs were made from, and which are their projects' newest.
+# Which snapshots the jobs were made from, those too that are being submitted, and which are their projects' newest.
 # shellcheck disable=SC2086
 re_print_uses() {
   re_find_jobs
+  for re_entry in jobs/.batch.*/*; do
+    [ ! -d "$re_entry" ] || re_entries="$re_entries $re_entry"
+  done
   [ -z "$re_entries" ] || printf '%s/plan\n' $re_entries | xargs grep '^re_snapshot=' /dev/null 2>/dev/null |
-    sed -n "s|^jobs/\([0-9a-z]*\)/plan:re_snapshot='*\([A-Za-z0-9._-]*\)'*\$|uses \1 \2|p"
+    sed -n "s|^jobs/\([.0-9a-z]*/\)*\([0-9a-z]*\)/plan:re_snapshot='*\([A-Za-z0-9._-]*\)'*\$|uses \2 \3|p"
   for re_entry in snapshots/latest.*; do
     case $re_entry in snapshots/latest.*.*) continue ;; esac
     re_name=
@@ -128,7 +131,10 @@ re_remove_snapshot() {
 
 re_empty_trash() {
   re_remove_tree "trash/$re_nonce"
-  find trash ! -name trash -prune -mmin +60 2>/dev/null | while IFS= read -r re_entry; do
+  find trash ! -name trash -prune -mmin +60 2>/dev/null >"$re_trash.old"
+  find jobs ! -name jobs -prune -name '.batch.*' -mmin +60 2>/dev/null >>"$re_trash.old"
+  while IFS= read -r re_entry; do
     re_remove_tree "$re_entry"
-  done
+  done <"$re_trash.old"
+  rm -f "$re_trash.old"
 }

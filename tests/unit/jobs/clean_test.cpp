@@ -99,6 +99,21 @@ TEST_P(CleanTest, a_live_job_and_its_snapshot_stay_whatever_is_asked) {
   EXPECT_TRUE(m_remote.wait_for(job.id, JobState::done));
 }
 
+TEST_P(CleanTest, what_is_being_submitted_keeps_its_snapshot_and_what_was_broken_off_goes) {
+  make_snapshot("s1");
+  const auto batch = m_remote.home() / ".re/jobs/.batch.01ab";
+  fs::create_directories(batch / "01m80111j5yr0m3gpvc3j2njwk");
+  std::ofstream(batch / "01m80111j5yr0m3gpvc3j2njwk/plan") << "re_work=own\nre_snapshot=s1\n";
+  const auto kept = remove({{std::nullopt, "s1"}});
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].reason, "used");
+  EXPECT_TRUE(m_remote.await(survey(m_remote.host(), k_deadline)).jobs.empty());
+  fs::last_write_time(batch, fs::file_time_type::clock::now() - 2h);
+  remove({{std::nullopt, "absent"}});
+  EXPECT_FALSE(fs::exists(batch));
+  EXPECT_TRUE(fs::is_empty(m_remote.home() / ".re/trash"));
+}
+
 TEST_P(CleanTest, a_repeated_submission_of_a_removed_job_starts_nothing) {
   auto job = live_job("echo x >>\"$HOME/runs\"");
   m_remote.launch(job);
