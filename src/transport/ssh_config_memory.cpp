@@ -76,7 +76,8 @@ std::string read_private(const std::filesystem::path& file) {
 
 std::string text_of(const std::map<std::string, std::string>& answers) {
   std::string text;
-  for (const auto& [key, lines] : answers) text += key + " " + std::to_string(lines.size()) + "\n" + lines;
+  for (const auto& [key, lines] : answers)
+    text.append(key).append(" ").append(std::to_string(lines.size())).append("\n").append(lines);
   return text;
 }
 
