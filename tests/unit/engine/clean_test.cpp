@@ -75,17 +75,14 @@ TEST_F(CleanPlanTest, the_newest_of_each_project_stay) {
   EXPECT_THAT(planned(rules), ElementsAre(1));
   rules.keep = 0;
   EXPECT_THAT(planned(rules), ElementsAre(3, 1, 2));
-  rules.project_id = "q";
-  EXPECT_THAT(planned(rules), ElementsAre(3));
+  const CleanRules of_one{.project_id = "q", .keep = 0};
+  EXPECT_THAT(planned(of_one), ElementsAre(3));
 }
 
 TEST_F(CleanPlanTest, named_jobs_go_whatever_the_rules_say_unless_they_live) {
   const auto ended = add(JobState::done, 1h);
   const auto live = add(JobState::running, 1h);
-  CleanRules rules;
-  rules.older_than = 7 * k_day;
-  rules.project_id = "other";
-  rules.named = {ended, live};
+  const CleanRules rules{.project_id = "other", .named = {ended, live}, .older_than = 7 * k_day};
   EXPECT_THAT(planned(rules), ElementsAre(1));
 }
 
