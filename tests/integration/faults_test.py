@@ -65,7 +65,7 @@ class Faults(testbed.TestCase):
             self.assertEqual(done.code, -9 if fault == "kill" else 1, f"{step}:{fault} {done}")
             if fault != "kill":
                 self.assertRegex(done.err, r"No space left|Input/output error")
-                self.assertEqual("was started on" in done.err, step == "submit.launched:1", done.err)
+                self.assertEqual(" started on " in done.err, step == "submit.launched:1", done.err)
         jobs = wait_for(lambda: self.settled(local), "the end of all jobs", 60)
         ran = sorted(int(line) for line in (remote.home() / "ran").read_text().split())
         self.assertEqual(ran, [number for number, (step, _) in enumerate(cases) if step == "submit.launched:1"])
