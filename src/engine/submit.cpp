@@ -45,6 +45,18 @@ bool is_refusal(ErrorKind kind) {
          kind == ErrorKind::unsupported || kind == ErrorKind::remote;
 }
 
+// As many from the beginning as one message takes: a shell reads a message whole before it begins.
+std::vector<model::JobSpec> first_piece(std::span<const model::JobSpec> jobs) {
+  std::vector<model::JobSpec> piece;
+  std::size_t size = 0;
+  for (const auto& job : jobs) {
+    if (size >= k_batch_bytes || piece.size() >= k_batch_jobs) break;
+    piece.push_back(job);
+    size += 3 * job.command.size() + k_batch_job_bytes;  // spec, plan, and what is around them
+  }
+  return piece;
+}
+
 }  // namespace
 
 struct Submitter::Attempt {
@@ -52,15 +64,23 @@ struct Submitter::Attempt {
   ProjectFiles& files;
   LocalState state = {};
   std::optional<jobs::SnapshotPatch> patch = {};
-  Submitted submitted;
-  std::vector<model::JobSpec> batch = {};  // instead of the request's job
-  enum class Sent { no, perhaps } sent = Sent::no;
-  bool is_brought = false;  // the snapshot was made from the project's directory
+  Submitted submitted = {request.spec, {}, nullptr, nullptr};
+  std::vector<model::JobSpec> batch = {};           // instead of the request's job
+  std::size_t accepted = 0;                         // so many of the batch, from its beginning
+  enum class Sent { no, perhaps } sent = Sent::no;  // of those that are not accepted
+  bool is_brought = false;                          // the snapshot was made from the project's directory
 
   [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
+  /// The jobs of which the host has not said yet that it has them.
+  [[nodiscard]] std::span<const model::JobSpec> open() const {
+    if (batch.empty()) return {&request.spec, 1};
+    return std::span(batch).subspan(accepted);
+  }
   [[nodiscard]] std::string name() const {
-    return batch.empty() ? "job " + std::to_string(request.spec.index)
-                         : std::to_string(batch.size()) + " jobs";
+    if (batch.empty()) return "job " + std::to_string(request.spec.index);
+    const std::string all = std::to_string(batch.size()) + " jobs";
+    const bool is_part = accepted > 0 && accepted < batch.size();
+    return is_part ? std::to_string(batch.size() - accepted) + " of " + all : all;
   }
   [[nodiscard]] std::string label() const { return "cannot start " + name() + " on " + request.place.label; }
 };
@@ -91,15 +111,14 @@ void Submitter::prepare(Attempt& attempt) {
 }
 
 Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
-  model::JobSpec unsent = request.spec;
-  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  Attempt attempt{std::move(request), files};
   auto& spec = attempt.request.spec;
   prepare(attempt);
   const bool may_patch = attempt.request.source == Source::current && attempt.has_own_tree();
   if (may_patch) attempt.patch = files.make_patch(attempt.state, attempt.request.remote);
   spec.index = m_registry.add_intent(spec, attempt.request.place.key);
   co_await launch_and_recover(attempt);
-  record(attempt);
+  record(attempt, attempt.open());
   const bool has_snapshot = attempt.submitted.report.answer != jobs::Launch::need_snapshot;
   if (has_snapshot && (attempt.patch || attempt.is_brought)) {
     files.remember(attempt.state, attempt.request.remote);
@@ -111,8 +130,7 @@ Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
 Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request,
                                                            std::vector<std::string> commands,
                                                            ProjectFiles& files) {
-  model::JobSpec unsent = request.spec;
-  Attempt attempt{std::move(request), files, {}, {}, Submitted{std::move(unsent), {}, nullptr, nullptr}};
+  Attempt attempt{std::move(request), files};
   prepare(attempt);
   const sys::SystemClock clock;
   for (auto& command : commands) {
@@ -122,28 +140,12 @@ Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request
   }
   m_registry.add_intents(attempt.batch, attempt.request.place.key);
   co_await launch_and_recover(attempt);
-  record(attempt);
+  record(attempt, attempt.batch);
   if (attempt.is_brought) files.remember(attempt.state, attempt.request.remote);
   co_return std::move(attempt.batch);
 }
 
-void Submitter::set_state(const Attempt& attempt, const jobs::StateChange& change) {
-  if (attempt.batch.empty()) {
-    m_registry.set_state(attempt.request.spec.id, change);
-  } else {
-    m_registry.set_states(attempt.batch, change);
-  }
-}
-
-void Submitter::forget(const Attempt& attempt) {
-  if (attempt.batch.empty()) {
-    m_registry.remove(attempt.request.spec.id);
-  } else {
-    m_registry.remove(attempt.batch);
-  }
-}
-
-// What has not been sent is forgotten when it fails.
+// What has not been sent is forgotten when it fails; what was accepted before stays.
 Async<void> Submitter::launch_and_recover(Attempt& attempt) {
   std::exception_ptr failure;
   try {
@@ -154,8 +156,12 @@ Async<void> Submitter::launch_and_recover(Attempt& attempt) {
   }
   if (!failure) co_return;
   const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (attempt.accepted > 0) {
+    m_registry.set_states(std::span(attempt.batch).first(attempt.accepted),
+                          change_of(attempt.submitted.report));
+  }
   if (attempt.sent == Attempt::Sent::no) {
-    forget(attempt);
+    m_registry.remove(attempt.open());
   } else if (state.cancelled() != boost::asio::cancellation_type::none) {
     throw Error(ErrorKind::interrupted, attempt.name() + " may run or not", "`re list` finds out");
   }
@@ -188,7 +194,7 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
       attempt.sent = Attempt::Sent::no;
       throw failure->within(attempt.label());
     }
-    if (may_run) set_state(attempt, {model::JobState::unknown, {}, {}, {}});
+    if (may_run) m_registry.set_states(attempt.open(), {model::JobState::unknown, {}, {}, {}});
     lost = failure;
     const bool is_worth_it = co_await may_be_repeated(*failure);
     if (!is_worth_it) break;
@@ -199,12 +205,17 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
               "`re list` finds out when the host answers again");
 }
 
+// A job in the project's own directory needs its files there.
+Async<void> Submitter::bring_if_live(Attempt& attempt) {
+  const auto& request = attempt.request;
+  if (attempt.has_own_tree() || request.source != Source::current) co_return;
+  const BringOptions options;
+  co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, options);
+}
+
 Async<void> Submitter::launch_once(Attempt& attempt) {
   auto& request = attempt.request;
-  if (!attempt.has_own_tree() && request.source == Source::current) {
-    const BringOptions options;
-    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, options);
-  }
+  co_await bring_if_live(attempt);
   jobs::JobHost host(*attempt.submitted.host);
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
     const jobs::SnapshotPatch* const patch = attempt.patch ? &*attempt.patch : nullptr;
@@ -236,23 +247,12 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   }
 }
 
-// In pieces of some megabytes: a shell reads a message whole before it begins.
 Async<void> Submitter::launch_batch(Attempt& attempt) {
   auto& request = attempt.request;
-  if (!attempt.has_own_tree() && request.source == Source::current) {
-    const BringOptions options;
-    co_await attempt.files.bring(*attempt.submitted.host, attempt.state, request.remote, options);
-  }
+  co_await bring_if_live(attempt);
   jobs::JobHost host(*attempt.submitted.host);
-  std::size_t begun = 0;
-  while (begun < attempt.batch.size()) {
-    std::vector<model::JobSpec> piece;
-    std::size_t size = 0;
-    for (auto i = begun; i < attempt.batch.size() && size < k_batch_bytes && piece.size() < k_batch_jobs;
-         ++i) {
-      piece.push_back(attempt.batch[i]);
-      size += 3 * piece.back().command.size() + k_batch_job_bytes;  // spec, plan, and what is around them
-    }
+  while (!attempt.open().empty()) {
+    auto piece = first_piece(attempt.open());
     const std::size_t count = piece.size();
     m_progress.step("starting " + attempt.name() + " on " + request.place.label);
     sys::failpoint("submit.launch");
@@ -261,13 +261,14 @@ Async<void> Submitter::launch_batch(Attempt& attempt) {
     if (answer == jobs::Launch::conflict) {
       throw Error(ErrorKind::conflict, "another job has the id of one there", "submit them again");
     }
+    attempt.sent = Attempt::Sent::no;
     if (answer != jobs::Launch::need_snapshot) {
-      begun += count;
+      attempt.accepted += count;
       continue;
     }
-    if (begun == 0) attempt.sent = Attempt::Sent::no;
     co_await answer_missing_snapshot(attempt);
-    for (auto& spec : attempt.batch) spec.snapshot = request.spec.snapshot;
+    for (auto i = attempt.accepted; i < attempt.batch.size(); ++i)
+      attempt.batch[i].snapshot = request.spec.snapshot;
   }
 }
 
@@ -282,10 +283,10 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
   attempt.is_brought = true;
 }
 
-void Submitter::record(const Attempt& attempt) {
+void Submitter::record(const Attempt& attempt, std::span<const model::JobSpec> jobs) {
   try {
     sys::failpoint("submit.launched");
-    set_state(attempt, change_of(attempt.submitted.report));
+    m_registry.set_states(jobs, change_of(attempt.submitted.report));
   } catch (const Error& error) {
     throw Error(error).within(attempt.name() + " started on " + attempt.request.place.label +
                               ", which cannot be written down here");

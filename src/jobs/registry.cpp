@@ -272,7 +272,7 @@ void Registry::set_state(const JobId& id, const StateChange& change) {
   transaction.commit();
 }
 
-void Registry::set_states(const std::vector<model::JobSpec>& specs, const StateChange& change) {
+void Registry::set_states(std::span<const model::JobSpec> specs, const StateChange& change) {
   sqlite::Transaction transaction(m_database->connection());
   for (const auto& spec : specs) m_database->update(spec.id, change);
   transaction.commit();
@@ -349,7 +349,7 @@ std::optional<RegistryRecord> Registry::find_id(const JobId& id) const {
   return m_database->find(id);
 }
 
-void Registry::remove(const std::vector<model::JobSpec>& specs) {
+void Registry::remove(std::span<const model::JobSpec> specs) {
   sqlite::Transaction transaction(m_database->connection());
   for (const auto& spec : specs) remove(spec.id);
   transaction.commit();

@@ -1,6 +1,7 @@
 """The main job, as a user types it: init, async, log, list, kill, push, pull, sync and probe against a real sshd."""
 
 import json
+import re
 import signal
 import time
 
@@ -315,6 +316,20 @@ class Workflow(testbed.TestCase):
         self.assert_ok(local.run("re", "async", "--batch", "-", stdin=b"true\n"))
         self.assertEqual(local.run("re", "async", "--batch", "-", stdin=b"# none\n").code, 2)
         self.assertEqual(local.run("re", "async", "--batch", "list", "true").code, 2)
+
+    def test_of_a_batch_that_fails_in_the_middle_the_accepted_jobs_stay(self):
+        local = self.project(self.remote())
+        write(local, "list", "".join(f"echo {i} >> $HOME/ran # {'x' * 90_000}\n" for i in range(10)))  # two messages
+        # The first message tells that the snapshot is missing.
+        failed = local.run("re", "async", "--batch", "list", env={"RE_FAULT": "submit.launch:3:eio"})
+        self.assertEqual(failed.code, 1, str(failed))
+        self.assertRegex(failed.err, r"cannot start [1-9] of 10 jobs on host1")
+
+        def done():
+            jobs = json_of(local, "list", "--all")["jobs"]
+            return {job["index"] for job in jobs} if all(job["state"] == "done" for job in jobs) else None
+        indices = wait_for(done, "the jobs that were accepted")
+        self.assertEqual(indices, set(range(1, 11 - int(re.search(r"start (\d)", failed.err).group(1)))))
 
     def test_unreachable_is_never_dead(self):
         remote = self.remote()

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,21 +53,21 @@ class Submitter {
   Async<Submitted> submit(SubmitRequest request, ProjectFiles& files);
   /// Many jobs at one place, in few messages: all are accepted on the return, and start one after the other.
   /// With merged streams and without a terminal. Returns them with their ids and indices, in the order of the
-  /// commands. Where the answer is lost some may be accepted and others not; Error as from submit().
+  /// commands. Where it fails or the answer is lost some may be accepted and others not; Error as from
+  /// submit(), for those that are not.
   Async<std::vector<model::JobSpec>> submit_batch(SubmitRequest request, std::vector<std::string> commands,
                                                   ProjectFiles& files);
 
  private:
   struct Attempt;
   void prepare(Attempt& attempt);
-  void set_state(const Attempt& attempt, const jobs::StateChange& change);
-  void forget(const Attempt& attempt);
   Async<void> launch_and_recover(Attempt& attempt);
   Async<void> launch_batch(Attempt& attempt);
   Async<void> launch_until_answered(Attempt& attempt);
+  Async<void> bring_if_live(Attempt& attempt);
   Async<void> launch_once(Attempt& attempt);
   Async<void> answer_missing_snapshot(Attempt& attempt);
-  void record(const Attempt& attempt);
+  void record(const Attempt& attempt, std::span<const model::JobSpec> jobs);
 
   Fleet& m_fleet;
   jobs::Registry& m_registry;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,9 +93,9 @@ class Registry {
   /// Throws Error (not_found) when there is no such job. A job that is done stays done.
   void set_state(const JobId& id, const StateChange& change);
   /// The same change for many, in one transaction.
-  void set_states(const std::vector<model::JobSpec>& specs, const StateChange& change);
+  void set_states(std::span<const model::JobSpec> specs, const StateChange& change);
   /// remove() for many, in one transaction.
-  void remove(const std::vector<model::JobSpec>& specs);
+  void remove(std::span<const model::JobSpec> specs);
 
   /// Takes over what the host at `instance` says. A job from elsewhere keeps its index where that is free in
   /// its project, else it gets the next free one. Returns the record as it now is.

@@ -48,8 +48,8 @@ class DoctorScriptTest : public testing::TestWithParam<const char*> {
     m_shell = shell.value().string() + (words.size() > 1 ? " " + std::string(words.back()) : std::string());
   }
   ~DoctorScriptTest() override {
-    for (const auto line : re::split_lines(re::sys::read_file_if_exists(m_home / "pids").value_or("")))
-      ::kill(re::parse_number<pid_t>(line).value_or(0), SIGKILL);
+    const std::string pids = re::sys::read_file_if_exists(m_home / "pids").value_or("");
+    for (const auto line : re::split_lines(pids)) ::kill(re::parse_number<pid_t>(line).value_or(0), SIGKILL);
   }
 
   void link(const std::string& tool) {
