@@ -1,10 +1,10 @@
 # The floors. tests/layers_test.py reads this table and every #include and compares the two.
-re_module(base      DEPS                               LIBS dep_boost)
+re_module(base      DEPS                               LIBS dep_boost dep_openssl)
 re_module(sys       DEPS base                          LIBS dep_boost)
 re_module(model     DEPS base)
 re_module(config    DEPS base sys                      LIBS dep_inih)
 re_module(ui        DEPS base sys)
-re_module(project   DEPS base sys model                LIBS dep_json dep_openssl)
+re_module(project   DEPS base sys model                LIBS dep_json)
 re_module(transport DEPS base sys model                LIBS dep_boost dep_libssh2 dep_openssl)
 file(GLOB remote_scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/remote/scripts/*.sh")
 re_embed(remote scripts ${remote_scripts})

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "re/base/encoding.hpp"
+#include "re/base/sha256.hpp"
 #include "re/jobs/snapshot.hpp"
 #include "re/sys/file.hpp"
 
@@ -103,7 +104,7 @@ bool fill(jobs::PatchedFile& patched, const project::FileEntry& file, const std:
   patched.permissions = file.mode;
   patched.mtime_ns = file.mtime_ns;
   return patched.content.find('\0') == std::string::npos &&
-         project::sha256_hex(patched.content) == patched.entry.sha256;
+         sha256_hex(patched.content) == patched.entry.sha256;
 }
 
 // All that the plan leaves open; false when it cannot travel.
@@ -202,7 +203,7 @@ std::optional<jobs::SnapshotPatch> ProjectFiles::make_patch(const LocalState& st
   patch->base = last.name;
   patch->project_id = m_project.id;
   patch->project_directory = place.directory;
-  patch->manifest_sha256 = project::sha256_hex(manifest);
+  patch->manifest_sha256 = sha256_hex(manifest);
   try {
     if (!fill(*patch, state, m_project.root)) return std::nullopt;
   } catch (const Error&) {  // a file that has gone meanwhile: who reads the project again will say it

@@ -7,6 +7,7 @@
 
 #include "engine/scripts.hpp"
 #include "re/base/error.hpp"
+#include "re/base/sha256.hpp"
 #include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
 #include "re/project/manifest.hpp"
@@ -92,9 +93,9 @@ std::string hash_of(const project::Project& project, const InstallPlan& plan) {
   std::string text = "1\n" + std::string(name_of(plan.how)) + "\n";
   for (const auto name : k_inputs) {
     auto content = name == k_requirements && !plan.generated.empty() ? plan.generated : read(project, name);
-    if (content) text += std::string(name) + "\n" + project::sha256_hex(*content) + "\n";
+    if (content) text += std::string(name) + "\n" + sha256_hex(*content) + "\n";
   }
-  return project::sha256_hex(text);
+  return sha256_hex(text);
 }
 
 bool is_requirement(std::string_view word) {

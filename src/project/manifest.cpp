@@ -1,18 +1,17 @@
 #include "re/project/manifest.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <map>
 #include <memory>
 
 #include "re/base/encoding.hpp"
 #include "re/base/error.hpp"
+#include "re/base/sha256.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/fd.hpp"
 #include "re/sys/file.hpp"
@@ -27,38 +26,6 @@ constexpr std::size_t k_read_size = std::size_t{128} << 10U;
 constexpr std::size_t k_largest_cache = std::size_t{256} << 20U;
 constexpr std::size_t k_name_length = 40;
 constexpr std::string_view k_cache_header = "re-hash-cache 1";  // cache file format 1, see HashCache::save()
-
-class Sha256 {
- public:
-  Sha256() : m_context(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) {
-    if (!m_context || ::EVP_DigestInit_ex(m_context.get(), ::EVP_sha256(), nullptr) != 1) fail();
-  }
-  void add(std::string_view data) {
-    if (::EVP_DigestUpdate(m_context.get(), data.data(), data.size()) != 1) fail();
-  }
-  std::string hex() {
-    std::string digest(EVP_MAX_MD_SIZE, '\0');
-    unsigned size = 0;
-    if (::EVP_DigestFinal_ex(m_context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1)
-      fail();
-    digest.resize(size);
-    return to_hex(digest);
-  }
-
- private:
-  [[noreturn]] static void fail() { throw Error(ErrorKind::io, "libcrypto cannot compute SHA-256"); }
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> m_context;
-};
-
-}  // namespace
-
-std::string sha256_hex(std::string_view data) {
-  Sha256 hash;
-  hash.add(data);
-  return hash.hex();
-}
-
-namespace {
 
 std::int64_t nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
@@ -94,7 +61,7 @@ std::string hash_file(const fs::path& root, const FileEntry& file) {
     throw Error(ErrorKind::conflict, path.string() + " changed while it was read",
                 "try again when nothing writes to it");
   }
-  return hash.hex();
+  return to_hex(hash.finish());
 }
 
 std::string escape(std::string_view text) {

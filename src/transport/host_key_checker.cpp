@@ -1,7 +1,5 @@
 #include "transport/host_key_checker.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -9,6 +7,7 @@
 
 #include "re/base/encoding.hpp"
 #include "re/base/error.hpp"
+#include "re/base/sha256.hpp"
 #include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/file.hpp"
@@ -56,12 +55,7 @@ bool is_safe_name(std::string_view name) {
 }  // namespace
 
 std::string fingerprint(const HostKey& key) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (::EVP_Digest(key.blob.data(), key.blob.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw Error(ErrorKind::io, "cannot make a fingerprint: OpenSSL's SHA-256 failed");
-  }
-  std::string text = to_base64({reinterpret_cast<const char*>(digest.data()), size});
+  std::string text = to_base64(sha256(key.blob));
   text.resize(std::min(text.find('='), text.size()));
   return "SHA256:" + text;
 }

@@ -1,13 +1,11 @@
 #include "transport/ssh_config_memory.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,8 +15,8 @@
 #include <cstddef>
 #include <utility>
 
-#include "re/base/encoding.hpp"
 #include "re/base/error.hpp"
+#include "re/base/sha256.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
@@ -37,14 +35,6 @@ constexpr std::size_t k_questions_at_once = 4;
 constexpr std::string_view k_hostname = "hostname ";
 constexpr std::string_view k_plain_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-
-std::string sha256(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (::EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-    throw Error(ErrorKind::io, "cannot hash ssh's configuration: OpenSSL's SHA-256 failed");
-  return to_hex({reinterpret_cast<const char*>(digest.data()), size});
-}
 
 std::string value_of(std::string_view lines, std::string_view key) {
   for (const auto line : split_lines(lines)) {
@@ -215,9 +205,9 @@ SshConfigMemory::Keys SshConfigMemory::keys_of(const SshConfigSources& sources, 
   std::string question = sources.digest;
   for (const auto& word : {target.port ? std::to_string(*target.port) : std::string(), target.user})
     question += '\0' + word;
-  keys.own = sha256(question + '\0' + "name" + '\0' + target.host);
+  keys.own = sha256_hex(question + '\0' + "name" + '\0' + target.host);
   if (sources.recall == Recall::by_patterns && is_plain(target.host))
-    keys.shared = sha256(question + '\0' + "matches" + '\0' + match_patterns(sources, target.host));
+    keys.shared = sha256_hex(question + '\0' + "matches" + '\0' + match_patterns(sources, target.host));
   return keys;
 }
 
@@ -264,7 +254,7 @@ void SshConfigMemory::load() {
     if (!rest.starts_with(k_magic) || line_end == std::string_view::npos) return;
     const auto checksum = rest.substr(k_magic.size(), line_end - k_magic.size());
     rest.remove_prefix(line_end + 1);
-    if (checksum != sha256(rest)) return;
+    if (checksum != sha256_hex(rest)) return;
     while (!rest.empty()) {
       const auto end = rest.find('\n');
       const auto words = split_words(rest.substr(0, end));
@@ -289,7 +279,7 @@ void SshConfigMemory::save() noexcept {
     }
     if (text.size() > k_room) return;
     sys::ensure_private_directory(m_file.parent_path());
-    sys::write_file_atomic(m_file, std::string(k_magic) + sha256(text) + "\n" + text);
+    sys::write_file_atomic(m_file, std::string(k_magic) + sha256_hex(text) + "\n" + text);
   } catch (const std::exception&) {
     // The next run asks again.
   }

@@ -2,21 +2,19 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <openssl/evp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
-#include "re/base/encoding.hpp"
 #include "re/base/error.hpp"
+#include "re/base/sha256.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/file.hpp"
 #include "re/sys/paths.hpp"
@@ -50,14 +48,6 @@ std::string_view without_front(std::string_view text, std::string_view character
   return text.substr(std::min(text.find_first_not_of(characters), text.size()));
 }
 
-std::string digest_of(std::string_view material) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (::EVP_Digest(material.data(), material.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-    throw Error(ErrorKind::io, "cannot hash the ssh configuration: OpenSSL's SHA-256 failed");
-  return to_hex({reinterpret_cast<const char*>(digest.data()), size});
-}
-
 class Reader {
  public:
   Reader(const fs::path& ssh, const std::optional<fs::path>& file) {
@@ -74,7 +64,7 @@ class Reader {
   }
 
   SshConfigSources result() && {
-    if (m_sources.recall != Recall::never) m_sources.digest = digest_of(m_material);
+    if (m_sources.recall != Recall::never) m_sources.digest = sha256_hex(m_material);
     return std::move(m_sources);
   }
 

@@ -49,9 +49,6 @@ std::string serialize(const Manifest& manifest);
 /// a backslash or newline is escaped and its line begins with a backslash, as coreutils' sha256sum does.
 std::string checksum_list(const Manifest& manifest);
 
-/// 64 hexadecimal digits.
-std::string sha256_hex(std::string_view data);
-
 /// The first 40 hexadecimal digits of the sha256 of serialize().
 std::string snapshot_name(const Manifest& manifest);
 
