@@ -244,7 +244,7 @@ std::uint32_t Registry::add_intent(const model::JobSpec& spec, std::string_view 
 }
 
 void Registry::add_intents(std::vector<model::JobSpec>& specs, std::string_view instance) {
-  sqlite::Transaction transaction(m_database->connection());
+  sqlite::Transaction transaction(m_database->connection(), sqlite::Durability::now);
   for (auto& spec : specs) {
     RegistryRecord job{.id = spec.id, .submitted = spec.id.time()};
     job.index = spec.index != 0 ? spec.index : m_database->next_index(spec.project_id);
@@ -267,13 +267,13 @@ void Registry::add_intents(std::vector<model::JobSpec>& specs, std::string_view 
 }
 
 void Registry::set_state(const JobId& id, const StateChange& change) {
-  sqlite::Transaction transaction(m_database->connection());
+  sqlite::Transaction transaction(m_database->connection(), sqlite::Durability::later);
   m_database->update(id, change);
   transaction.commit();
 }
 
 void Registry::set_states(std::span<const model::JobSpec> specs, const StateChange& change) {
-  sqlite::Transaction transaction(m_database->connection());
+  sqlite::Transaction transaction(m_database->connection(), sqlite::Durability::later);
   for (const auto& spec : specs) m_database->update(spec.id, change);
   transaction.commit();
 }
@@ -290,7 +290,7 @@ std::vector<RegistryRecord> Registry::take_over(const std::vector<model::JobStat
   order.reserve(listing.size());
   for (const auto& status : listing) order.push_back(&status);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
-  sqlite::Transaction transaction(m_database->connection());
+  sqlite::Transaction transaction(m_database->connection(), sqlite::Durability::later);
   for (const auto* status : order) (void)m_database->take_over(*status, instance);
   std::vector<RegistryRecord> records;
   records.reserve(listing.size());
@@ -350,7 +350,7 @@ std::optional<RegistryRecord> Registry::find_id(const JobId& id) const {
 }
 
 void Registry::remove(std::span<const model::JobSpec> specs) {
-  sqlite::Transaction transaction(m_database->connection());
+  sqlite::Transaction transaction(m_database->connection(), sqlite::Durability::later);
   for (const auto& spec : specs) remove(spec.id);
   transaction.commit();
 }

@@ -34,7 +34,7 @@ constexpr auto k_version = static_cast<std::int64_t>(k_migrations.size());
 
 void migrate(const sqlite::Connection& connection, const fs::path& file) {
   if (connection.number("PRAGMA user_version") == k_version) return;
-  sqlite::Transaction transaction(connection);
+  sqlite::Transaction transaction(connection, sqlite::Durability::now);
   const auto version = connection.number("PRAGMA user_version");  // another process may have been first
   if (version < 0) throw sqlite::Damaged(ErrorKind::io, "the registry has no sensible version");
   if (version > k_version) {
@@ -55,12 +55,11 @@ void require_sound(const sqlite::Connection& connection) {
   if (verdict != "ok") throw sqlite::Damaged(ErrorKind::io, "the registry is damaged: " + verdict);
 }
 
-// With a rollback journal, FULL leaves open whether the journal's removal, which is the commit, is on the
-// disk; EXTRA syncs the directory, too. No WAL: homes are on NFS as well.
+// No WAL: homes are on NFS as well.
 std::unique_ptr<sqlite::Connection> open_sound(const fs::path& file) {
   sys::open_file(file, O_RDWR | O_CREAT, 0600);  // SQLite would take the umask's mode
   auto connection = std::make_unique<sqlite::Connection>(file);
-  connection->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON");
+  connection->execute("PRAGMA journal_mode = DELETE");
   require_sound(*connection);
   migrate(*connection, file);
   return connection;

@@ -110,8 +110,11 @@ std::int64_t Connection::number(std::string_view sql) const {
   return statement.step() ? statement.number(0) : 0;
 }
 
-Transaction::Transaction(const Connection& connection) : m_connection(connection) {
-  m_connection.execute("BEGIN IMMEDIATE");
+// FULL would leave open whether the journal's removal, which is the commit, is on the disk: EXTRA syncs its
+// directory, too.
+Transaction::Transaction(const Connection& connection, Durability durability) : m_connection(connection) {
+  const std::string level = durability == Durability::now ? "EXTRA" : "NORMAL";
+  m_connection.execute("PRAGMA synchronous = " + level + "; BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {

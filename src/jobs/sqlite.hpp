@@ -74,10 +74,13 @@ class Connection {
   std::unique_ptr<sqlite3, Close> m_database;
 };
 
+/// Whether a commit is on the disk when it returns, or may be lost with the machine's power.
+enum class Durability { now, later };
+
 /// A write transaction: begun at once, so that two writers queue instead of failing; undone unless committed.
 class Transaction {
  public:
-  explicit Transaction(const Connection& connection);
+  Transaction(const Connection& connection, Durability durability);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;

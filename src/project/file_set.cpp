@@ -89,6 +89,7 @@ class Collector {
                                const std::string& name) const;
   [[nodiscard]] bool is_included(Depth depth, const std::string& path, PathKind kind) const;
   void add(const std::string& path, const struct stat& status);
+  [[nodiscard]] bool is_readable(const std::string& path, const struct stat& status) const;
   void add_link(const std::string& path, FileEntry entry);
   void add_imported();
   void warn(const std::string& path, std::string_view reason) {
@@ -97,6 +98,7 @@ class Collector {
   [[nodiscard]] bool is_link_to_directory(const std::string& path) const;
 
   fs::path m_root;
+  uid_t m_user = ::geteuid();
   std::string m_offset;  // of the root below the git repository's top: "sub/"
   Chain m_chain;
   IgnoreRules m_include;
@@ -205,11 +207,17 @@ void Collector::add(const std::string& path, const struct stat& status) {
     add_link(path, std::move(entry));
   } else if (!S_ISREG(status.st_mode)) {
     warn(path, "is left out: neither a file nor a link");
-  } else if (::access((m_root / path).c_str(), R_OK) != 0) {
+  } else if (!is_readable(path, status)) {
     warn(path, "is left out: it cannot be read");
   } else {
     m_set.files.push_back(std::move(entry));
   }
+}
+
+// What its owner may read needs no call.
+bool Collector::is_readable(const std::string& path, const struct stat& status) const {
+  if (status.st_uid == m_user && (status.st_mode & S_IRUSR) != 0) return true;
+  return ::access((m_root / path).c_str(), R_OK) == 0;
 }
 
 void Collector::add_link(const std::string& path, FileEntry entry) {
@@ -358,7 +366,10 @@ std::vector<std::string> parse_file_list(std::string_view text) {
 }
 
 void write_file_list(const fs::path& root, const FileSet& files) {
-  sys::write_file_atomic(root / k_project_directory / "rsync.db", format_file_list(files), 0644);
+  const fs::path file = root / k_project_directory / "rsync.db";
+  const std::string list = format_file_list(files);
+  if (sys::read_file_if_exists(file) == list) return;  // a write waits for the disk
+  sys::write_file_atomic(file, list, 0644);
 }
 
 std::optional<std::vector<std::string>> read_file_list(const fs::path& root) {
