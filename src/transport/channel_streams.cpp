@@ -59,15 +59,16 @@ void ChannelStreams::stop_watching(int fd) {
 }
 
 std::optional<Chunk> ChannelStreams::read_ready() {
+  std::array<char, k_chunk>
+      buffer;  // not a string of this size: most pieces are small, and to fill it costs more than to copy
   m_serve_error_first = !m_serve_error_first;
   for (const bool from_error : {m_serve_error_first, !m_serve_error_first}) {
     sys::Fd& fd = from_error ? m_error : m_output;
     if (!fd.is_open()) continue;
-    Chunk chunk{from_error ? Chunk::Stream::error : Chunk::Stream::output, std::string(k_chunk, '\0')};
-    const ssize_t got = ::read(fd.get(), chunk.data.data(), chunk.data.size());
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got > 0) {
-      chunk.data.resize(static_cast<std::size_t>(got));
-      return chunk;
+      return Chunk{from_error ? Chunk::Stream::error : Chunk::Stream::output,
+                   std::string(buffer.data(), static_cast<std::size_t>(got))};
     }
     if (is_end(got)) {
       fd.reset();

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <set>
+#include <string>
 
 #include "re/transport/target.hpp"
 #include "transport/key_files.hpp"
@@ -23,6 +25,7 @@ struct ConnectMemory {
   SshConfigMemory ssh_configs;
   KnownHostsFiles known_hosts;
   KeyFiles keys;
+  std::set<std::string> slow_logins;  ///< destinations that want more than one proof
 };
 
 }  // namespace re::transport

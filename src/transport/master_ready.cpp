@@ -19,6 +19,8 @@ constexpr auto k_longest_wait = 60s;
 // Calls that follow each other so closely are a script's: while one takes a process, the next is being
 // started.
 constexpr auto k_haste = 2s;
+// The call that has just taken one comes first: to start a shell is work for the host's processors.
+constexpr auto k_rest = 50ms;
 
 }  // namespace
 
@@ -30,6 +32,7 @@ Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
       if (!exchange->has_ended()) co_return exchange;
     }
     if (m_starting == 0) break;
+    m_rest.cancel();
     m_changed.expires_at(steady_clock::time_point::max());
     boost::system::error_code ignored;
     co_await m_changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -61,6 +64,10 @@ Async<void> ReadyProcesses::start_one(ExecRequest request) {
     --self->m_starting;
     self->m_changed.cancel();
   });
+  boost::system::error_code ignored;
+  m_rest.expires_after(k_rest);
+  co_await m_rest.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if (m_has_ended) co_return;
   auto channel = co_await m_link->connection().exec(request);
   co_await channel->write(request.preamble);
   m_link->heard_at = steady_clock::now();
@@ -85,6 +92,7 @@ Async<void> ReadyProcesses::end(Which which) {
   if (which == Which::all) m_has_ended = true;
   const auto latest = steady_clock::now() - (which == Which::all ? 0s : k_longest_wait);
   while (!m_ready.empty() && m_ready.front().since <= latest) co_await give_up_one();
+  if (which == Which::all) m_rest.cancel();
   m_changed.cancel();
 }
 

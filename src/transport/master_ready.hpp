@@ -14,7 +14,7 @@ namespace re::transport {
 class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
  public:
   ReadyProcesses(const boost::asio::any_io_executor& executor, std::shared_ptr<MasterLink> link)
-      : m_executor(executor), m_link(std::move(link)), m_changed(executor) {}
+      : m_executor(executor), m_link(std::move(link)), m_changed(executor), m_rest(executor) {}
 
   /// A process started for an equal request, also one that is just being started; nothing where there is
   /// none.
@@ -47,6 +47,7 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   std::chrono::steady_clock::time_point m_asked_at;
   bool m_has_ended = false;
   boost::asio::steady_timer m_changed;
+  boost::asio::steady_timer m_rest;  ///< before one is started
 };
 
 }  // namespace re::transport

@@ -163,6 +163,8 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_method(std::string meth
 
 Ssh2Authenticator::Outcome Ssh2Authenticator::conclude() {
   if (libssh2_userauth_authenticated(m_session.raw()) != 0) return Outcome::success;
+  if (m_session.has_opened_hastily())
+    throw Error(ErrorKind::protocol, m_session.name() + " wants more to log in");
   const auto failure = m_session.memory().take_auth_failure();
   if (!failure) return Outcome::refused;
   m_methods = failure->methods;
@@ -266,10 +268,8 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_public_keys() {
     m_session.memory().take_auth_failure();
     const bool is_first_request = m_methods.empty();
     Outcome outcome = Outcome::refused;
-    if (candidate.is_in_agent) {
-      outcome = co_await try_agent_key(candidate);
-    } else if (candidate.key) {
-      outcome = co_await try_key_in_memory(candidate);
+    if (candidate.is_in_agent || candidate.key) {
+      outcome = co_await try_signing_key(candidate);
     } else if (candidate.is_encrypted) {
       outcome = co_await try_encrypted_key(candidate);
     } else {
@@ -294,32 +294,6 @@ Async<CallResult> Ssh2Authenticator::attempt_key_file(const std::string& path, c
     return libssh2_userauth_publickey_fromfile_ex(m_session.raw(), m_user.data(), length_of(m_user), nullptr,
                                                   path.c_str(), passphrase);
   });
-}
-
-Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_in_memory(Candidate candidate) {
-  struct Signer {
-    const Ed25519Key& key;
-    Ssh2Memory& memory;
-    // NOLINTNEXTLINE(readability-function-size): libssh2's signature
-    static int sign(LIBSSH2_SESSION*, unsigned char** signature, size_t* size, const unsigned char* data,
-                    size_t data_size, void** abstract) {
-      const auto& self = *static_cast<Signer*>(*abstract);
-      const auto made = self.key.sign({reinterpret_cast<const char*>(data), data_size});
-      *signature = made ? static_cast<unsigned char*>(self.memory.allocate(made->size())) : nullptr;
-      if (*signature == nullptr) return -1;
-      *size = made->size();
-      std::memcpy(*signature, made->data(), made->size());
-      return 0;
-    }
-  };
-  Signer signer{*candidate.key, m_session.memory()};
-  void* abstract = &signer;
-  const auto* blob = reinterpret_cast<const unsigned char*>(candidate.public_blob.data());
-  co_await m_session.run([&]() -> long {
-    return libssh2_userauth_publickey(m_session.raw(), m_user.c_str(), blob, candidate.public_blob.size(),
-                                      Signer::sign, &abstract);
-  });
-  co_return conclude();
 }
 
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_key_file(Candidate candidate) {

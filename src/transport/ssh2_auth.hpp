@@ -62,9 +62,9 @@ class Ssh2Authenticator {
   Async<std::vector<AgentIdentity>> connect_agent();
   void collect_files();
   void add_agent_identities(const std::vector<AgentIdentity>& identities);
-  Async<Outcome> try_agent_key(Candidate candidate);
+  Async<Outcome> try_signing_key(Candidate candidate);
+  Async<void> sign(const Candidate& candidate, Signing& signing);
   Async<Outcome> try_key_file(Candidate candidate);
-  Async<Outcome> try_key_in_memory(Candidate candidate);
   Async<Outcome> try_encrypted_key(Candidate candidate);
   Async<CallResult> attempt_key_file(const std::string& path, const char* passphrase);
   Async<bool> would_accept(const std::string& public_blob);

@@ -58,7 +58,7 @@ Async<std::vector<AgentIdentity>> Ssh2Authenticator::connect_agent() {
   co_return none;
 }
 
-// Carries a signature from the agent into libssh2, which asks for it by a callback.
+// Carries a signature into libssh2, which asks for it by a callback.
 struct Ssh2Authenticator::Signing {
   Ssh2Memory& memory;
   std::string data;  // what is to be signed, once the server has accepted the key
@@ -82,7 +82,27 @@ struct Ssh2Authenticator::Signing {
   }
 };
 
-Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_agent_key(Candidate candidate) {
+// By the agent, or with a key that was read. Its time is not the server's.
+Async<void> Ssh2Authenticator::sign(const Candidate& candidate, Signing& signing) {
+  if (!candidate.is_in_agent) {
+    signing.signature = candidate.key->sign(signing.data);
+    signing.is_refused = !signing.signature;
+    co_return;
+  }
+  const TimePoint began = std::chrono::steady_clock::now();
+  try {
+    const std::uint32_t flags = agent_flags(signing.data);
+    signing.signature =
+        co_await m_agent->sign(candidate.public_blob, signing.data, flags, began + k_agent_patience);
+  } catch (const Error& error) {
+    m_notes.push_back(error.message());
+    signing.is_refused = true;
+  }
+  const auto waited = std::chrono::steady_clock::now() - began;
+  if (m_session.deadline()) m_session.set_deadline(*m_session.deadline() + waited);
+}
+
+Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_signing_key(Candidate candidate) {
   Signing signing{m_session.memory(), {}, {}, false};
   void* abstract = &signing;
   const auto* blob = reinterpret_cast<const unsigned char*>(candidate.public_blob.data());
@@ -91,21 +111,14 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_agent_key(Candidate can
                                       Signing::sign, &abstract);
   };
   while (m_session.attempt(call).code == LIBSSH2_ERROR_EAGAIN) {
-    if (signing.data.empty() || signing.signature) {
-      co_await m_session.wait_for_change();
+    const bool is_asked = !signing.data.empty() && !signing.signature;
+    if (is_asked) {
+      co_await sign(candidate, signing);
       continue;
     }
-    const TimePoint began = std::chrono::steady_clock::now();
-    try {
-      const std::uint32_t flags = agent_flags(signing.data);
-      signing.signature =
-          co_await m_agent->sign(candidate.public_blob, signing.data, flags, began + k_agent_patience);
-    } catch (const Error& error) {
-      m_notes.push_back(error.message());
-      signing.is_refused = true;
-    }
-    const auto waited = std::chrono::steady_clock::now() - began;
-    if (m_session.deadline()) m_session.set_deadline(*m_session.deadline() + waited);
+    if (signing.signature)
+      m_session.open_hastily();  // the server has accepted the key, and the signature is on its way
+    co_await m_session.wait_for_change();
   }
   co_return conclude();
 }

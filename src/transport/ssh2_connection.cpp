@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "re/base/strings.hpp"
@@ -214,8 +215,16 @@ Async<std::string> set_up(Ssh2Session& session, const Hop& hop, const ConnectCon
   co_return key.type + " " + fingerprint(key);
 }
 
-Async<std::unique_ptr<Ssh2Connection>> connect_hop(const Hop& hop, std::shared_ptr<Ssh2Connection> below,
-                                                   const ConnectContext& context) {
+struct Login {
+  std::unique_ptr<Ssh2Connection> connection;
+  std::exception_ptr failure;
+  bool was_hasty = false;
+};
+
+enum class Haste { no, yes };
+
+Async<Login> log_in(const Hop& hop, std::shared_ptr<Ssh2Connection> below, const ConnectContext& context,
+                    Haste haste) {
   const std::chrono::milliseconds limit = connect_timeout(hop);
   const TimePoint deadline = std::chrono::steady_clock::now() + limit;
   auto stream = co_await reach(hop, std::move(below), deadline);
@@ -224,12 +233,35 @@ Async<std::unique_ptr<Ssh2Connection>> connect_hop(const Hop& hop, std::shared_p
       std::make_shared<Ssh2Session>(executor, std::move(stream), hop.config.user + "@" + hop.target.host);
   const auto owner = std::make_shared<Ssh2SessionOwner>(session);  // ends it when something is thrown
   session->set_deadline(deadline);
+  if (haste == Haste::yes) session->permit_hasty_opening();
   session->start();
   ConnectionInfo info;
   info.destination = destination_of(hop.config, hop.target);
   info.transport = "ssh2";
-  info.host_key = co_await set_up(*session, hop, context);
-  co_return std::make_unique<Ssh2Connection>(owner, std::move(info), limit);
+  Login login;
+  try {
+    info.host_key = co_await set_up(*session, hop, context);
+  } catch (...) {
+    login.failure = std::current_exception();
+  }
+  login.was_hasty = session->has_opened_hastily();
+  if (!login.failure) login.connection = std::make_unique<Ssh2Connection>(owner, std::move(info), limit);
+  co_return login;
+}
+
+// A jump host gets no session, so there is nothing to hurry for.
+Async<std::unique_ptr<Ssh2Connection>> connect_hop(const Hop& hop, std::shared_ptr<Ssh2Connection> below,
+                                                   const ConnectContext& context, Haste haste) {
+  auto& slow_logins = context.memory->slow_logins;
+  const std::string destination = destination_of(hop.config, hop.target);
+  const bool is_slow = haste == Haste::no || slow_logins.contains(destination);
+  Login login = co_await log_in(hop, below, context, is_slow ? Haste::no : Haste::yes);
+  if (login.failure && login.was_hasty) {
+    slow_logins.insert(destination);
+    login = co_await log_in(hop, below, context, Haste::no);
+  }
+  if (login.failure) std::rethrow_exception(login.failure);
+  co_return std::move(login.connection);
 }
 
 }  // namespace
@@ -241,7 +273,8 @@ Async<std::unique_ptr<Connection>> connect_ssh2(const Target& target, const Conn
   std::unique_ptr<Ssh2Connection> reached;
   for (const auto& hop : route) {
     std::shared_ptr<Ssh2Connection> below = std::move(reached);
-    reached = co_await connect_hop(hop, std::move(below), context);
+    const Haste haste = &hop == &route.back() ? Haste::yes : Haste::no;
+    reached = co_await connect_hop(hop, std::move(below), context, haste);
   }
   if (context.keep == Keep::open) reached->keep_ready();
   co_return reached;

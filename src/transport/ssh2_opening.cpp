@@ -35,9 +35,25 @@ void Ssh2Session::keep_spare_channel() {
   open_spare_channel();
 }
 
+// OpenSSH passes by what it does not expect before the login is complete; others may hang up. What is begun
+// here goes on in try_opening(): libssh2 keeps the state of one opening.
+void Ssh2Session::open_hastily() {
+  if (m_has_opened_hastily || !m_may_open_hastily) return;
+  const char* banner = libssh2_session_banner_get(m_session);
+  if (banner == nullptr || !std::string_view(banner).starts_with("SSH-2.0-OpenSSH_")) return;
+  m_has_opened_hastily = true;
+  constexpr std::string_view k_type = "session";
+  attempt([this, k_type]() -> long {
+    libssh2_channel_open_ex(m_session, k_type.data(), static_cast<unsigned>(k_type.size()), k_window,
+                            k_packet, nullptr, 0);
+    return libssh2_session_last_errno(m_session);
+  });
+}
+
 // A server that refuses (MaxSessions) is not asked again before the next channel is wanted.
 void Ssh2Session::open_spare_channel() {
   if (m_spare || m_is_opening || m_failure) return;
+  m_is_opening_spare = true;
   const auto opening = std::make_shared<Opening>();
   opening->type = "session";
   opening->deadline = TimePoint::max();
@@ -45,6 +61,8 @@ void Ssh2Session::open_spare_channel() {
       m_executor,
       [](std::shared_ptr<Ssh2Session> self, std::shared_ptr<Opening> spare) -> Async<void> {
         co_await open_task(self, spare);
+        self->m_is_opening_spare = false;
+        self->wake_all();
         if (spare->error) co_return;
         if (self->m_spare)
           self->release_channel(spare->result);
@@ -105,11 +123,22 @@ Async<void> Ssh2Session::open_task(std::shared_ptr<Ssh2Session> self, std::share
   self->wake_all();
 }
 
+Async<void> Ssh2Session::wait_for_channel(TimePoint deadline) {
+  try {
+    co_await wait_for_change(deadline);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::timeout) throw;
+    throw Error(ErrorKind::unreachable, "no channel from " + m_name + " in time");
+  }
+}
+
 // libssh2 keeps the state of one opening in the session, so it is never left halfway: it runs on its own, and
 // who waits for it may be cancelled.
 Async<Ssh2Session::OpenedChannel> Ssh2Session::open_channel(std::string type, std::string message,
                                                             std::chrono::milliseconds limit) {
   check_usable();
+  const TimePoint deadline = std::chrono::steady_clock::now() + limit;
+  while (m_is_opening_spare && type == "session") co_await wait_for_channel(deadline);
   if (m_spare && type == "session") {
     const OpenedChannel spare = *m_spare;
     m_spare.reset();
@@ -121,19 +150,11 @@ Async<Ssh2Session::OpenedChannel> Ssh2Session::open_channel(std::string type, st
   opening->type = std::move(type);
   opening->message = std::move(message);
   opening->deadline = TimePoint::max();
-  const TimePoint deadline = std::chrono::steady_clock::now() + limit;
   const std::shared_ptr<void> leave(nullptr, [self, opening](void*) {
     if (!opening->is_done) opening->is_wanted = false;
   });
   asio::co_spawn(m_executor, open_task(self, opening), asio::detached);
-  while (!opening->is_done) {
-    try {
-      co_await wait_for_change(deadline);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::timeout) throw;
-      throw Error(ErrorKind::unreachable, "no channel from " + m_name + " in time");
-    }
-  }
+  while (!opening->is_done) co_await wait_for_channel(deadline);
   if (opening->error) throw Error(*opening->error);
   if (m_keeps_spare) open_spare_channel();
   co_return opening->result;

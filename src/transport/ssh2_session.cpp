@@ -1,5 +1,6 @@
 #include "transport/ssh2_session.hpp"
 
+#include <openssl/crypto.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 namespace re::transport {
@@ -31,9 +33,14 @@ constexpr auto k_farewell = 200ms;
 constexpr int k_farewell_turns = 8;
 constexpr std::chrono::milliseconds k_shortest_interval = 2s;  // libssh2 sends no keepalive more often
 
-// libssh2_init() is not thread-safe and counts; once is enough for the program.
+// libssh2_init() is not thread-safe and counts; once is enough for the program. OpenSSL's configuration file,
+// texts of errors and engines, which nothing here asks for, would be a tenth of what a login costs.
 int initialize_library() {
-  static const int k_result = libssh2_init(0);
+  static const int k_result = [] {
+    constexpr std::uint64_t k_plain = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
+    if (::OPENSSL_init_crypto(k_plain, nullptr) != 1) return -1;
+    return libssh2_init(LIBSSH2_INIT_NO_CRYPTO);
+  }();
   return k_result;
 }
 
@@ -373,6 +380,7 @@ void Ssh2Session::become_established(LivenessOptions liveness) {
   m_phase = Phase::established;
   m_deadline.reset();
   libssh2_keepalive_config(m_session, 1, 1);
+  if (m_has_opened_hastily) open_spare_channel();
   liveness.interval = std::max(liveness.interval, k_shortest_interval);
   asio::co_spawn(m_executor, watch_loop(shared_from_this(), liveness), asio::detached);
 }

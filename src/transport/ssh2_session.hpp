@@ -85,6 +85,13 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
     std::uint32_t number = 0;
   };
   Async<OpenedChannel> open_channel(std::string type, std::string message, std::chrono::milliseconds limit);
+  /// The first session channel may be asked for right behind the request that should complete the login: that
+  /// saves a round trip. Where the request does not complete it, the session is of no more use.
+  void permit_hasty_opening() { m_may_open_hastily = true; }
+  /// Asks for it, where that is permitted and the server is known to take it. Once; only during
+  /// authentication.
+  void open_hastily();
+  [[nodiscard]] bool has_opened_hastily() const { return m_has_opened_hastily; }
   /// From now on a session channel is opened ahead for the next who wants one.
   void keep_spare_channel();
   /// Sends the channel's close and frees it when the peer has answered, in the background.
@@ -141,6 +148,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   void pump();
   void probe_peer();
   void open_spare_channel();
+  Async<void> wait_for_channel(TimePoint deadline);
 
   boost::asio::any_io_executor m_executor;
   std::unique_ptr<ByteStream> m_stream;
@@ -172,6 +180,9 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   TimePoint m_released_at;  ///< when a channel was last given back
   std::set<LIBSSH2_CHANNEL*> m_channels;
   bool m_keeps_spare = false;
+  bool m_is_opening_spare = false;
+  bool m_may_open_hastily = false;
+  bool m_has_opened_hastily = false;
   std::optional<OpenedChannel> m_spare;  ///< an open session channel for the next exec
 };
 
