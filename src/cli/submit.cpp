@@ -67,10 +67,11 @@ engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) con
   return request;
 }
 
-Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams) {
+Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams,
+                            std::vector<engine::Place> places) {
   Submission submission{.spec = {.id = sys::make_job_id(context.clock())}};
   submission.project = project_with_id(context);
-  submission.places = context.places(parsed);
+  submission.places = std::move(places);
   for (const auto& place : submission.places)
     submission.remotes.push_back(remote_project(context, place, submission.project));
   submission.spec.streams = streams;
@@ -82,7 +83,7 @@ Submission begin_submission(Context& context, const Parsed& parsed, model::Strea
 
 Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams) {
   std::string command = parsed.has("batch") ? std::string() : command_text(parsed);
-  auto submission = begin_submission(context, parsed, streams);
+  auto submission = begin_submission(context, parsed, streams, context.places(parsed));
   auto& spec = submission.spec;
   spec.command = std::move(command);
   spec.name = parsed.text("name").value_or("runner");

@@ -24,12 +24,10 @@ struct Submission {
 };
 
 /// All but the command and what only `async` and `sync` have: for a job of ours.
-Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams);
+Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams,
+                            std::vector<engine::Place> places);
 /// Throws Error (usage) for a missing command, a malformed option, or one that goes with a single place only.
 Submission read_submission(Context& context, const Parsed& parsed, model::Streams streams);
-
-/// Starts it at the submission's only place and says so, as `re async` does. Returns the exit code.
-int start_detached(Context& context, const Submission& submission);
 
 /// Progress of many submissions: one line says how far they are. Remarks that several would make are made
 /// once.

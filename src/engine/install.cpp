@@ -77,10 +77,7 @@ How find_way(const project::Project& project) {
 // The requirements of the imports. One that is only tried is taken when it is installed here.
 std::string generate(const project::Project& project, const project::FileSet& files,
                      std::vector<std::string>& notes) {
-  std::vector<std::string> paths;
-  paths.reserve(files.files.size());
-  for (const auto& file : files.files) paths.push_back(file.path);
-  const auto scanned = project::scan_files(project.root, paths);
+  const auto scanned = project::scan_files(project.root, files);
   const auto places = project::site_packages(project.root);
   auto report = project::resolve_imports(project.root, scanned, project::read_installed(places));
   std::erase_if(report.requirements, [](const auto& one) { return one.optional && !one.version; });

@@ -224,6 +224,13 @@ std::vector<ScannedFile> scan_files(const fs::path& root, std::span<const std::s
   return files;
 }
 
+std::vector<ScannedFile> scan_files(const fs::path& root, const FileSet& files) {
+  std::vector<std::string> paths;
+  paths.reserve(files.files.size());
+  for (const auto& file : files.files) paths.push_back(file.path);
+  return scan_files(root, paths);
+}
+
 DependencyReport resolve_imports(const fs::path& root, std::span<const ScannedFile> files,
                                  std::span<const InstalledDistribution> installed) {
   Resolver resolver(root, installed);

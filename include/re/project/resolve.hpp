@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "re/project/file_set.hpp"
 #include "re/project/imports.hpp"
 
 namespace re::project {
@@ -54,6 +55,8 @@ bool is_standard_module(std::string_view top_level);
 
 /// Scans every file that ends in .py, .pyi or .ipynb. What cannot be read gives a scan with a problem.
 std::vector<ScannedFile> scan_files(const std::filesystem::path& root, std::span<const std::string> paths);
+/// All files of a project.
+std::vector<ScannedFile> scan_files(const std::filesystem::path& root, const FileSet& files);
 
 /// Resolves all imports. A module is looked for beside the file that imports it (as Python does for a
 /// script), in the root, and in its src/; modules, packages and namespace packages count. Imports for type

@@ -4,6 +4,7 @@
 
 #include "cli/batch.hpp"
 #include "cli/commands/all.hpp"
+#include "cli/detached_job.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/json.hpp"
 #include "cli/submit.hpp"
@@ -15,63 +16,17 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const engine::Place& place, const engine::Submitted& submitted) {
-  const auto& spec = submitted.spec;
-  const auto& report = submitted.report;
-  json entry = {{"index", spec.index},
-                {"id", spec.id.text()},
-                {"name", spec.name},
-                {"instance", place.label},
-                {"snapshot", spec.snapshot}};
-  entry["pid"] = report.pid ? json(*report.pid) : json(nullptr);
-  entry["exit_code"] = report.exit_code ? json(*report.exit_code) : json(nullptr);
-  return entry;
-}
-
-// "job 3 (runner) runs on gpu1, pid 1234"
-std::string line_of(const engine::Place& place, const engine::Submitted& submitted) {
-  const auto& report = submitted.report;
-  const std::string line =
-      "job " + std::to_string(submitted.spec.index) + " (" + ui::sanitise_line(submitted.spec.name) + ") ";
-  if (report.answer == jobs::Launch::exited) {
-    return line + "ran on " + place.label + " and ended with exit code " +
-           std::to_string(report.exit_code.value_or(0)) + "\n";
-  }
-  if (report.answer == jobs::Launch::starting) return line + "starts on " + place.label + "\n";
-  if (report.answer == jobs::Launch::committed)
-    return line + "is accepted by " + place.label + " and about to start\n";
-  return line + "runs on " + place.label + ", pid " + std::to_string(report.pid.value_or(0)) + "\n";
-}
-
-void report_started(Context& context, const engine::Place& place, const engine::Submitted& submitted) {
-  const std::string index = std::to_string(submitted.spec.index);
-  if (context.is_json()) {
-    context.console().out(to_text(to_json(place, submitted)));
-  } else if (context.mode() == OutputMode::quiet) {
-    context.console().out(index + "\n");
-  } else {
-    context.console().out(line_of(place, submitted) + "id " + submitted.spec.id.text() +
-                          "; watch it with: re log --follow " + index + "\n");
-  }
-}
-
-void refuse_lost(const engine::Submitted& submitted) {
-  if (submitted.report.answer != jobs::Launch::lost) return;
-  throw Error(ErrorKind::remote, "job " + std::to_string(submitted.spec.index) + " was started and vanished",
-              "see re log");
-}
-
 void report_batch(Context& context, const engine::Place& place, std::vector<model::JobSpec> specs) {
   json entries = json::array();
   std::string text;
   for (auto& spec : specs) {
     const engine::Submitted submitted{std::move(spec), {}, nullptr, nullptr};
     if (context.is_json()) {
-      entries.push_back(to_json(place, submitted));
+      entries.push_back(started_json(place, submitted));
     } else if (context.mode() == OutputMode::quiet) {
       text += std::to_string(submitted.spec.index) + "\n";
     } else {
-      text += line_of(place, submitted);
+      text += started_line(place, submitted);
     }
   }
   context.console().out(context.is_json() ? to_text(entries) : text);
@@ -94,23 +49,6 @@ int start_batch(Context& context, const Parsed& parsed) {
     co_return 0;
   });
 }
-
-}  // namespace
-
-int start_detached(Context& context, const Submission& submission) {
-  auto request = submission.request(context.clock(), 0);
-  auto files = project_files(context, submission.project);
-  return context.run([&]() -> Async<int> {
-    engine::Submitter submitter(context.fleet(), context.registry(), context.progress());
-    const auto submitted = co_await submitter.submit(std::move(request), files);
-    context.console().clear_status();
-    report_started(context, submission.places.front(), submitted);
-    refuse_lost(submitted);
-    co_return 0;
-  });
-}
-
-namespace {
 
 // A line for each place as soon as it has answered; JSON at the end, in the places' order.
 class StartOnMany {
@@ -136,8 +74,8 @@ class StartOnMany {
   Async<void> start(std::size_t i) {
     const auto& place = m_fan.submission.places[i];
     std::optional<engine::Submitted> submitted = co_await m_fan.submit(i);
-    m_entries[i] = to_json(place, *submitted);
-    if (m_context.mode() == OutputMode::human) m_context.console().out(line_of(place, *submitted));
+    m_entries[i] = started_json(place, *submitted);
+    if (m_context.mode() == OutputMode::human) m_context.console().out(started_line(place, *submitted));
     if (m_context.mode() == OutputMode::quiet)
       m_context.console().out(std::to_string(submitted->spec.index) + "\n");
     refuse_lost(*submitted);

@@ -2,6 +2,7 @@
 
 #include "cli/attached_job.hpp"
 #include "cli/commands/all.hpp"
+#include "cli/detached_job.hpp"
 #include "re/engine/download.hpp"
 #include "re/jobs/snapshot.hpp"
 
@@ -30,10 +31,8 @@ std::vector<engine::Download> read_downloads(const Parsed& parsed) {
 int run_data(Context& context, const Parsed& parsed) {
   const auto downloads = read_downloads(parsed);
   const bool is_async = parsed.has("run-async");
-  auto submission =
-      begin_submission(context, parsed, is_async ? model::Streams::merged : model::Streams::split);
-  if (submission.places.size() > 1)
-    throw Error(ErrorKind::usage, "re data works on one instance", "name it with -i");
+  const auto streams = is_async ? model::Streams::merged : model::Streams::split;
+  auto submission = begin_submission(context, parsed, streams, {context.place(parsed)});
   submission.spec.name = "data";
   submission.source = engine::Source::last_snapshot;  // the project's own files are not needed
   const auto existing = parsed.has("force") ? engine::Existing::replace : engine::Existing::keep;

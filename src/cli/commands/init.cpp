@@ -41,10 +41,7 @@ void say_what_would_be(Context& context, const project::Project& project, const 
 }
 
 void warn_of_unresolved(Context& context, const project::Project& project, const engine::LocalState& state) {
-  std::vector<std::string> paths;
-  paths.reserve(state.files.files.size());
-  for (const auto& file : state.files.files) paths.push_back(file.path);
-  const auto scanned = project::scan_files(project.root, paths);
+  const auto scanned = project::scan_files(project.root, state.files);
   const auto report = project::resolve_imports(project.root, scanned, {});
   for (const auto& missing : report.unresolved) context.progress().note(ui::sanitise_line(missing));
 }

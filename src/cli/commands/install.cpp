@@ -34,9 +34,7 @@ bool is_done(Context& context, const engine::Place& where, const engine::Install
 }  // namespace
 
 int install(Context& context, const Parsed& parsed, const engine::InstallPlan& plan) {
-  auto submission = begin_submission(context, parsed, model::Streams::split);
-  if (submission.places.size() > 1)
-    throw Error(ErrorKind::usage, "re install works on one instance", "name it with -i");
+  auto submission = begin_submission(context, parsed, model::Streams::split, {context.place(parsed)});
   const auto& where = submission.places.front();
   const engine::InstallPlace place{submission.remotes.front().directory, where.python, submission.project.id};
   if (!plan.hash.empty() && !parsed.has("force") && is_done(context, where, place, plan)) {

@@ -122,10 +122,12 @@ re_remove_job() {
 re_remove_snapshot() {
   re_why=gone
   mv "snapshots/$1" "$re_trash/$1" 2>/dev/null || return 0
-  re_fault clean.away || re_why=failed
   re_why=
-  re_print_uses | grep -q " $1\$" || return 0
-  re_why=used
+  re_fault clean.away || re_why=failed
+  if [ -z "$re_why" ]; then
+    re_print_uses | grep -q " $1\$" || return 0
+    re_why=used
+  fi
   mv "$re_trash/$1" "snapshots/$1" || re_why=failed
 }
 

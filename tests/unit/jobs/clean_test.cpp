@@ -177,6 +177,18 @@ TEST_P(CleanTest, killed_at_any_step_it_leaves_whole_jobs_and_the_next_one_finis
     fs::remove_all(m_remote.home() / ".re/snapshots");
   }
 }
+
+TEST_P(CleanTest, a_snapshot_that_cannot_be_removed_is_said_to_be_kept_and_is_there) {
+  make_snapshot("s1");
+  make_snapshot("s2");
+  set_latest("s2");
+  ::setenv("RE_FAULT", "clean.away:1:eio", 1);
+  const auto kept = remove({{std::nullopt, "s1"}});
+  ::unsetenv("RE_FAULT");
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].reason, "failed");
+  EXPECT_TRUE(has_snapshot("s1"));
+}
 #endif
 
 }  // namespace
