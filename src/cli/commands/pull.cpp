@@ -13,8 +13,9 @@ namespace {
 struct PullRequest {
   engine::Place place;
   std::vector<std::string> sources;
-  std::string destination;         ///< empty: the same place in the project here
-  std::vector<std::string> bases;  ///< where a relative source is looked for, in this order
+  std::string destination;           ///< empty: the same place in the project here
+  std::vector<std::string> bases;    ///< where a relative source is looked for, in this order
+  std::optional<std::uint32_t> job;  ///< the first of them is this job's tree
 };
 
 // The job's own tree first, then the project's directory.
@@ -32,6 +33,7 @@ void add_bases(Context& context, const Parsed& parsed, const project::Project& p
   if (record) {
     request.place = context.place_of(record->instance, parsed);
     request.bases.push_back(work_tree_of(record->id));
+    request.job = record->index;
   }
   if (!job) request.bases.push_back(remote_project(context, request.place, project).directory + "/");
 }
@@ -40,7 +42,7 @@ PullRequest read_request(Context& context, const Parsed& parsed) {
   auto paths = path_arguments(parsed, Side::remote);
   if (paths.empty()) throw Error(ErrorKind::usage, "nothing to pull", "re pull PATH... [DIRECTORY]");
   const auto project = project_with_id(context);
-  PullRequest request{context.place(parsed), {}, {}, {}};
+  PullRequest request{context.place(parsed), {}, {}, {}, {}};
   if (paths.size() > 2 && paths.back() == "." && parsed.arguments.size() == 2) {
     paths.pop_back();  // recompute.py's document spells it `re pull "bin/ ./bin/" .`
   }
@@ -72,6 +74,12 @@ std::vector<std::string> candidates_of(const PullRequest& request, const std::st
   return candidates;
 }
 
+// What was found there, in as few words as tell it.
+std::string name_of(const PullRequest& request, const std::string& source, const std::string& found) {
+  const bool is_of_job = request.job && found == request.bases.front() + source;
+  return ui::sanitise_line(is_of_job ? source + " of job " + std::to_string(*request.job) : found);
+}
+
 Error not_there(const PullRequest& request, const std::string& source) {
   const bool is_relative = !source.starts_with('/') && !source.starts_with("~/");
   return {ErrorKind::not_found, "no " + ui::sanitise_line(source) + " on " + request.place.label,
@@ -92,7 +100,8 @@ int run_pull(Context& context, const Parsed& parsed) {
       const std::string destination = destination_of(request, source, project);
       const auto report = co_await remote::pull(*host, candidates, destination, options, context.progress());
       if (!report) throw not_there(request, source);
-      report_transfer(context, report->transfer, "pulled " + ui::sanitise_line(candidates[report->found]));
+      report_transfer(context, report->transfer,
+                      "pulled " + name_of(request, source, candidates[report->found]));
     }
     co_return 0;
   });
