@@ -12,6 +12,8 @@
 #   plain  where namespaces are refused: the calling user's own account by key, with HOME in DIR; what ran there is
 #          found by a mark in its environment and killed.
 # HOST_MODE forces one. disk/etc/extra.conf holds sshd options that win; while disk/etc/down exists, no sshd is started.
+# In mode root `make` heeds also HOST_KEY_TYPE (ed25519, rsa), HOST_SERVER (openssh, dropbear), and HOST_SOFTWARE: an
+# unpacked openssh-server that runs in place of the machine's. A file disk/etc/pam.sshd is its /etc/pam.d/sshd.
 set -u
 
 fail() {
@@ -87,8 +89,13 @@ make_host() {
   chmod 700 root
   chmod 1777 tmp vartmp
   ssh-keygen -q -t ed25519 -N '' -C re-testbed -f ../id || exit 1
-  ssh-keygen -q -t ed25519 -N '' -C re-testbed-host -f etc/ssh_host_ed25519_key || exit 1
-  cp etc/ssh_host_ed25519_key.pub ../host_key.pub
+  ssh-keygen -q -t "${HOST_KEY_TYPE:-ed25519}" -b 2048 -N '' -C re-testbed-host -f etc/ssh_host_key || exit 1
+  cp etc/ssh_host_key.pub ../host_key.pub
+  echo "${HOST_SERVER:-openssh}" >etc/server
+  if [ "${HOST_SERVER:-openssh}" = dropbear ]; then
+    dropbearconvert openssh dropbear etc/ssh_host_key etc/dropbear_host_key 2>/dev/null || exit 1
+  fi
+  if [ -n "${HOST_SOFTWARE:-}" ]; then echo "$HOST_SOFTWARE" >../software; fi
   od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >etc/machine-id
   : >etc/extra.conf
   if [ "$mode" = root ]; then
@@ -116,7 +123,7 @@ write_config() {
 MaxStartups 200
 Include $at/etc/extra.conf
 ListenAddress 127.0.0.1
-HostKey $at/etc/ssh_host_ed25519_key
+HostKey $at/etc/ssh_host_key
 AuthorizedKeysFile $keys
 PidFile none
 UsePAM no
@@ -140,6 +147,12 @@ mount_all() { # in the namespaces, before anything else runs there
   mkdir -p /run/host /run/sshd /run/lock
   mount --bind "$dir/disk" /run/host || return 1
   cd /run/host || return 1
+  if [ -f "$dir/software" ]; then # before /tmp is another, where it may lie
+    software=$(cat "$dir/software")
+    mount --bind "$software/usr/sbin/sshd" /usr/sbin/sshd || return 1
+    mount --bind "$software/usr/lib/openssh" /usr/lib/openssh || return 1
+  fi
+  [ ! -f etc/pam.sshd ] || mount --bind etc/pam.sshd /etc/pam.d/sshd || return 1
   mount --bind tmp /tmp && mount --bind vartmp /var/tmp || return 1
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm || return 1
   [ ! -f /etc/machine-id ] || mount --bind etc/machine-id /etc/machine-id || return 1
@@ -160,13 +173,20 @@ mount_all() { # in the namespaces, before anything else runs there
 serve() {
   without=''
   [ "$mode" != user ] || without='setpriv --inh-caps=-all --ambient-caps=-all'
+  if [ "$(cat "$1/etc/server")" = dropbear ]; then
+    set -- "$1" /usr/sbin/dropbear -F -E -r "$1/etc/dropbear_host_key" -p "127.0.0.1:$port" -P /run/dropbear.pid
+  else
+    set -- "$1" /usr/sbin/sshd -D -e -f "$1/etc/sshd_config" -p "$port"
+  fi
+  at=$1
+  shift
   while :; do
     # shellcheck disable=SC2086 # none or three words
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin $without /usr/sbin/sshd -D -e -f "$1/etc/sshd_config" -p "$port" &
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin $without "$@" &
     sshd=$!
     wait $sshd
     sleep 0.05
-    while [ -e "$1/etc/down" ]; do sleep 0.05; done
+    while [ -e "$at/etc/down" ]; do sleep 0.05; done
   done
 }
 

@@ -18,5 +18,7 @@ from .cases import TestCase, main, need, wait_for
 from .local import Local, Result, Terminal
 from .proxy import Proxy
 from .remote import ACCOUNTS, Remote
+from .servers import DROPBEAR, OPENSSH, Server, backports_openssh
 
-__all__ = ["ACCOUNTS", "Local", "Proxy", "Remote", "Result", "Terminal", "TestCase", "main", "need", "wait_for"]
+__all__ = ["ACCOUNTS", "DROPBEAR", "Local", "OPENSSH", "Proxy", "Remote", "Result", "Server", "Terminal", "TestCase",
+           "backports_openssh", "main", "need", "wait_for"]

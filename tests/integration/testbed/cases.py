@@ -30,15 +30,15 @@ def need(condition, what):
 class TestCase(unittest.TestCase):
     """Test beds made with remote(), local() and proxy() end with the test."""
 
-    def remote(self, *sshd_options):
+    def remote(self, *sshd_options, **choices):
         from .remote import Remote
-        remote = Remote(sshd_options)
+        remote = Remote(sshd_options, **choices)
         self.addCleanup(remote.close)
         return remote
 
-    def full_remote(self, *sshd_options):
+    def full_remote(self, *sshd_options, **choices):
         """A remote with several accounts and passwords."""
-        remote = self.remote(*sshd_options)
+        remote = self.remote(*sshd_options, **choices)
         need(remote.mode == "root", "root and namespaces, for accounts of its own")
         return remote
 

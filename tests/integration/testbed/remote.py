@@ -9,6 +9,7 @@ import subprocess
 
 from . import processes
 from .cases import wait_for
+from .servers import OPENSSH
 
 HOST = pathlib.Path(__file__).resolve().parents[2] / "support" / "host.sh"
 
@@ -30,16 +31,22 @@ class Remote:
     """A running machine; `sshd_options` are lines of sshd_config that win over the defaults.
 
     `mode` is root (accounts alice, zed, fin, tess and dan with passwords), user or plain (the caller's own account by
-    key); `account` is who logs in where a test does not care.
+    key); `account` is who logs in where a test does not care. Further servers, the type of the host key, and PAM_RULES
+    (the machine's /etc/pam.d/sshd, for `UsePAM yes`) are for mode root.
     """
 
-    def __init__(self, sshd_options=()):
+    def __init__(self, sshd_options=(), server=OPENSSH, host_key_type="ed25519", pam_rules=""):
         self._directory = processes.Directory("re-bed-")
         self.directory = self._directory.path / "host"
+        self.server = server
         self._server = None
         try:
             accounts = [f"{name}:{shell}:{password}" for name, (shell, password) in ACCOUNTS.items()]
-            subprocess.run([str(HOST), "make", str(self.directory), *accounts], check=True)
+            choices = {"HOST_SERVER": server.program, "HOST_KEY_TYPE": host_key_type,
+                       "HOST_SOFTWARE": str(server.software or "")}
+            subprocess.run([str(HOST), "make", str(self.directory), *accounts], check=True, env={**os.environ, **choices})
+            if pam_rules:
+                (self.directory / "disk/etc/pam.sshd").write_text(pam_rules)
             self.mode = (self.directory / "mode").read_text().strip()
             self.account = (self.directory / "account").read_text().strip()
             self.set_sshd_options(*sshd_options)
@@ -58,12 +65,16 @@ class Remote:
             self._server = subprocess.Popen([str(HOST), "run", str(self.directory), str(self.port)],
                                             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
                                             start_new_session=True, preexec_fn=processes.end_with_parent(death))
-            wait_for(lambda: "Server listening on" in self.log() or "in use" in self.log()
-                     or self._server.poll() is not None, "sshd listens or says why not", 20)
-            if "Server listening on" in self.log():
+            wait_for(lambda: self._listens() or "in use" in self.log() or self._server.poll() is not None,
+                     "sshd listens or says why not", 20)
+            if self._listens():
                 return
             self._stop()
         raise RuntimeError(f"sshd does not start: {self.log()}")
+
+    def _listens(self):
+        log = self.log()
+        return "Server listening on" in log or "Not backgrounding" in log  # OpenSSH's word, dropbear's
 
     def _stop(self):
         if self._server:
@@ -108,6 +119,11 @@ class Remote:
         parent = self._server.pid if self.mode == "plain" else self._first_process()
         found = [pid for pid in processes.children_of(parent) if "[listener]" in processes.command_of(pid)]
         return found[0] if found else None
+
+    def is_free(self):
+        """Whether no login is under way, as sshd counts them for MaxStartups (not in mode plain)."""
+        listener = self._listener()
+        return listener is not None and " 0 of " in processes.command_of(listener)
 
     def kill_sessions(self):
         """kill -9 for every open connection's sshd; the listener and the jobs stay. How many it were."""
@@ -176,7 +192,7 @@ class Remote:
 
     def change_host_key(self):
         """A new host key, as after a reinstallation (or with an impostor)."""
-        key = self.directory / "disk/etc/ssh_host_ed25519_key"
+        key = self.directory / "disk/etc/ssh_host_key"
         key.unlink()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         self.stop_sshd()
