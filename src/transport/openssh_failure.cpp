@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "re/base/strings.hpp"
+#include "transport/turned_away.hpp"
 
 namespace re::transport {
 
 namespace {
 
 constexpr std::size_t k_message_limit = 400;
+constexpr std::string_view k_no_greeting = "kex_exchange_identification";
 
 struct Sign {
   std::string_view text;
@@ -46,9 +48,7 @@ constexpr std::array<Sign, 22> k_signs = {{
     {"timed out", ErrorKind::unreachable, "check that the host is up and not behind a firewall"},
     {"No route to host", ErrorKind::unreachable, "check the network"},
     {"Network is unreachable", ErrorKind::unreachable, "check the network"},
-    {"kex_exchange_identification", ErrorKind::unreachable,
-     "the server closed the connection before the greeting: it may be limiting connections, or it is no "
-     "sshd"},
+    {k_no_greeting, ErrorKind::unreachable, k_turned_away_hint},
     {"Connection reset", ErrorKind::unreachable, ""},
     {"Connection closed", ErrorKind::unreachable, ""},
     {"stdio forwarding failed", ErrorKind::unreachable, "the jump host does not forward"},
@@ -126,6 +126,22 @@ std::string host_key_in_log(std::string_view log) {
     if (line.starts_with(k_start)) key = printable(line.substr(k_start.size()));
   }
   return key;
+}
+
+bool is_turned_away(std::string_view log) {
+  const auto lines = messages(log);
+  const auto* const first = std::find_if(k_signs.begin(), k_signs.end(),
+                                         [&](const Sign& sign) { return line_with(lines, sign.text); });
+  // A jump host that cannot reach it says so before.
+  return first != k_signs.end() && first->text == k_no_greeting &&
+         !line_with(lines, "stdio forwarding failed");
+}
+
+std::size_t refusals_in_log(std::string_view log) {
+  const auto lines = split_lines(log);
+  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [](std::string_view line) {
+    return line.starts_with("debug1: Authentications that can continue");
+  }));
 }
 
 std::string banner_in_log(std::string_view log) {

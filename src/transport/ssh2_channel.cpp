@@ -38,10 +38,19 @@ Async<void> Ssh2Channel::start(ExecRequest request) {
       throw Error(ErrorKind::remote, session().name() + " refuses a terminal", "its PermitTTY may be off");
   }
   const std::string& command = request.command;
-  const CallResult result = co_await session().run([channel, &command] {
+  const Ssh2Session::Call startup = [channel, &command] {
     return libssh2_channel_process_startup(channel, "exec", 4, command.data(),
                                            static_cast<unsigned>(command.size()));
-  });
+  };
+  CallResult result = session().attempt(startup);
+  while (result.code == LIBSSH2_ERROR_EAGAIN) {
+    // libssh2 would wait for an answer also after the close.
+    const bool is_last_try = is_closed_by_peer();
+    if (!is_last_try) co_await session().wait_for_change();
+    result = session().attempt(startup);
+    if (is_last_try && result.code == LIBSSH2_ERROR_EAGAIN)
+      throw Error(ErrorKind::remote, session().name() + " closed the channel before the command began");
+  }
   if (result.code != 0) throw Error(ErrorKind::remote, session().name() + " refuses to run a command");
 }
 

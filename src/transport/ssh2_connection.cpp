@@ -1,6 +1,7 @@
 #include "transport/ssh2_connection.hpp"
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "transport/ssh2_stream.hpp"
 #include "transport/ssh2_wire.hpp"
 #include "transport/ssh_config.hpp"
+#include "transport/turned_away.hpp"
 
 namespace re::transport {
 
@@ -215,16 +217,34 @@ Async<std::string> set_up(Ssh2Session& session, const Hop& hop, const ConnectCon
   co_return key.type + " " + fingerprint(key);
 }
 
+Error turned_away(const Ssh2Session& session) {
+  constexpr std::size_t k_most = 200;
+  std::string said(trim(session.greeting().substr(0, k_most)));
+  std::replace_if(
+      said.begin(), said.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; },
+      ' ');
+  return {ErrorKind::unreachable,
+          "cannot connect to " + session.name() + ": the server closed the connection before its greeting" +
+              (said.empty() ? "" : ": " + said),
+          k_turned_away_hint};
+}
+
+bool is_turned_away(const Ssh2Session& session) {
+  const auto& failure = session.failure();
+  return failure && failure->kind() == ErrorKind::unreachable && !session.greeting().starts_with("SSH-");
+}
+
 struct Login {
   std::unique_ptr<Ssh2Connection> connection;
   std::exception_ptr failure;
   bool was_hasty = false;
+  bool was_turned_away = false;
 };
 
 enum class Haste { no, yes };
 
-Async<Login> log_in(const Hop& hop, std::shared_ptr<Ssh2Connection> below, const ConnectContext& context,
-                    Haste haste) {
+Async<Login> log_in_once(const Hop& hop, std::shared_ptr<Ssh2Connection> below, const ConnectContext& context,
+                         Haste haste) {
   const std::chrono::milliseconds limit = connect_timeout(hop);
   const TimePoint deadline = std::chrono::steady_clock::now() + limit;
   auto stream = co_await reach(hop, std::move(below), deadline);
@@ -245,7 +265,22 @@ Async<Login> log_in(const Hop& hop, std::shared_ptr<Ssh2Connection> below, const
     login.failure = std::current_exception();
   }
   login.was_hasty = session->has_opened_hastily();
+  login.was_turned_away = login.failure && is_turned_away(*session);
+  if (login.was_turned_away) login.failure = std::make_exception_ptr(turned_away(*session));
   if (!login.failure) login.connection = std::make_unique<Ssh2Connection>(owner, std::move(info), limit);
+  co_return login;
+}
+
+Async<Login> log_in(const Hop& hop, std::shared_ptr<Ssh2Connection> below, const ConnectContext& context,
+                    Haste haste) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  Login login = co_await log_in_once(hop, below, context, haste);
+  for (const auto pause : k_pauses_when_turned_away) {
+    if (!login.was_turned_away || pause > connect_timeout(hop)) break;
+    timer.expires_after(pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    login = co_await log_in_once(hop, below, context, haste);
+  }
   co_return login;
 }
 

@@ -30,7 +30,14 @@ struct Ssh2Session::Opening {
   bool is_wanted = true;
 };
 
+// When any process of the connection ends, dropbear closes the channels in which none was started; it runs
+// what is asked for in one all the same, and never says so (2022.83, common-channel.c).
+bool Ssh2Session::may_close_idle_channels() const {
+  return greeting().find("dropbear") != std::string_view::npos;
+}
+
 void Ssh2Session::keep_spare_channel() {
+  if (may_close_idle_channels()) return;
   m_keeps_spare = true;
   open_spare_channel();
 }
@@ -39,8 +46,7 @@ void Ssh2Session::keep_spare_channel() {
 // here goes on in try_opening(): libssh2 keeps the state of one opening.
 void Ssh2Session::open_hastily() {
   if (m_has_opened_hastily || !m_may_open_hastily) return;
-  const char* banner = libssh2_session_banner_get(m_session);
-  if (banner == nullptr || !std::string_view(banner).starts_with("SSH-2.0-OpenSSH_")) return;
+  if (!greeting().starts_with("SSH-2.0-OpenSSH_")) return;
   m_has_opened_hastily = true;
   constexpr std::string_view k_type = "session";
   attempt([this, k_type]() -> long {
@@ -48,6 +54,15 @@ void Ssh2Session::open_hastily() {
                             k_packet, nullptr, 0);
     return libssh2_session_last_errno(m_session);
   });
+}
+
+std::optional<Ssh2Session::OpenedChannel> Ssh2Session::take_spare_channel() {
+  if (!m_spare) return std::nullopt;
+  const OpenedChannel spare = *m_spare;
+  m_spare.reset();
+  if (!may_close_idle_channels() && libssh2_channel_eof(spare.channel) == 0) return spare;
+  release_channel(spare);
+  return std::nullopt;
 }
 
 // A server that refuses (MaxSessions) is not asked again before the next channel is wanted.
@@ -139,11 +154,11 @@ Async<Ssh2Session::OpenedChannel> Ssh2Session::open_channel(std::string type, st
   check_usable();
   const TimePoint deadline = std::chrono::steady_clock::now() + limit;
   while (m_is_opening_spare && type == "session") co_await wait_for_channel(deadline);
-  if (m_spare && type == "session") {
-    const OpenedChannel spare = *m_spare;
-    m_spare.reset();
-    if (m_keeps_spare) open_spare_channel();
-    co_return spare;
+  if (type == "session") {
+    if (const auto spare = take_spare_channel()) {
+      if (m_keeps_spare) open_spare_channel();
+      co_return *spare;
+    }
   }
   const auto self = shared_from_this();
   const auto opening = std::make_shared<Opening>();

@@ -309,6 +309,11 @@ Async<void> Ssh2Session::disconnect() {
   shut_down();
 }
 
+std::string_view Ssh2Session::greeting() const {
+  const char* const banner = libssh2_session_banner_get(m_session);
+  return banner != nullptr ? banner : std::string_view();
+}
+
 // --- handshake
 // -------------------------------------------------------------------------------------------------------
 

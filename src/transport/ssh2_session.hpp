@@ -92,7 +92,7 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   /// authentication.
   void open_hastily();
   [[nodiscard]] bool has_opened_hastily() const { return m_has_opened_hastily; }
-  /// From now on a session channel is opened ahead for the next who wants one.
+  /// From now on a session channel is opened ahead for the next who wants one, where the server keeps it.
   void keep_spare_channel();
   /// Sends the channel's close and frees it when the peer has answered, in the background.
   void release_channel(OpenedChannel channel) noexcept;
@@ -110,6 +110,8 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   [[nodiscard]] Ssh2Memory& memory() { return m_memory; }
   [[nodiscard]] const std::string& name() const { return m_name; }
   [[nodiscard]] int descriptor() const { return m_stream->descriptor(); }
+  /// The server's first line, as far as it sent one; a server of SSH begins it with "SSH-".
+  [[nodiscard]] std::string_view greeting() const;
   /// What the peer said when it ended the connection, or empty.
   [[nodiscard]] const std::string& disconnect_message() const { return m_disconnect_message; }
 
@@ -149,6 +151,8 @@ class Ssh2Session : public std::enable_shared_from_this<Ssh2Session> {
   void probe_peer();
   void open_spare_channel();
   Async<void> wait_for_channel(TimePoint deadline);
+  std::optional<OpenedChannel> take_spare_channel();
+  [[nodiscard]] bool may_close_idle_channels() const;
 
   boost::asio::any_io_executor m_executor;
   std::unique_ptr<ByteStream> m_stream;

@@ -76,6 +76,18 @@ TEST(OpensshFailureTest, control_characters_of_a_server_do_not_pass) {
   EXPECT_EQ(error.message().find('\x07'), std::string::npos);
 }
 
+TEST(OpensshFailureTest, a_server_that_hangs_up_before_it_greets_is_told_from_one_that_is_not_there) {
+  EXPECT_TRUE(
+      is_turned_away("debug1: x\nkex_exchange_identification: read: Connection reset by peer\n"
+                     "Connection reset by 10.0.0.1 port 22\n"));
+  EXPECT_FALSE(
+      is_turned_away("channel 0: open failed: administratively prohibited: open failed\n"
+                     "stdio forwarding failed\nkex_exchange_identification: Connection closed by remote "
+                     "host\n"));
+  EXPECT_FALSE(is_turned_away("ssh: connect to host gpu1 port 22: Connection refused\n"));
+  EXPECT_FALSE(is_turned_away("u@gpu1: Permission denied (publickey).\n"));
+}
+
 TEST(OpensshFailureTest, the_banner_is_what_ssh_did_not_say_itself) {
   const std::string_view log =
       "OpenSSH_9.2p1 Debian\ndebug1: Server host key: ssh-ed25519 SHA256:abc\nWelcome!\n  Only for staff.\n"
