@@ -27,6 +27,7 @@ class RefusingPrompter final : public transport::Prompter {
   std::string visible(std::string_view) override { throw Error(ErrorKind::auth, "nobody is asked here"); }
   bool confirm(std::string_view) override { return false; }
   void banner(std::string_view) override {}
+  [[nodiscard]] bool can_ask() const override { return false; }
 };
 
 class SilentProgress final : public Progress {

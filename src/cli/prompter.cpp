@@ -1,5 +1,6 @@
 #include "cli/prompter.hpp"
 
+#include "cli/askpass_program.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/terminal.hpp"
 #include "re/ui/text.hpp"
@@ -18,26 +19,52 @@ std::string harmless(std::string_view prompt) {
   return text;
 }
 
+AskingWay way() {
+  return way_to_ask(sys::process_environment(), sys::open_terminal() ? HasTerminal::yes : HasTerminal::no);
+}
+
+std::string askpass_program() {
+  return sys::process_environment()("SSH_ASKPASS").value_or("");
+}
+
+enum class Typed { hidden, shown };
+
+sys::Secret ask(std::string_view question, Typed typed) {
+  const std::string prompt = harmless(question);
+  if (way() == AskingWay::program) return ask_by_program(askpass_program(), prompt);
+  return typed == Typed::hidden ? sys::ask_secret(prompt) : sys::Secret(sys::ask_line(prompt));
+}
+
 }  // namespace
 
 sys::Secret TerminalPrompter::secret(std::string_view prompt) {
   m_console.clear_status();
-  return sys::ask_secret(harmless(prompt));
+  return ask(prompt, Typed::hidden);
 }
 
 std::string TerminalPrompter::visible(std::string_view prompt) {
   m_console.clear_status();
-  return sys::ask_line(harmless(prompt));
+  return std::string(ask(prompt, Typed::shown).reveal());
+}
+
+bool TerminalPrompter::can_ask() const {
+  return way() != AskingWay::nobody;
 }
 
 bool TerminalPrompter::confirm(std::string_view question) {
   m_console.clear_status();
-  if (!sys::open_terminal()) return false;
+  if (!can_ask()) return false;
+  const bool by_program = way() == AskingWay::program;
   std::string prompt = harmless(question) + " (yes/no)? ";
   for (;;) {
-    const std::string answer = to_lower(trim(sys::ask_line(prompt)));
+    std::string answer;
+    try {
+      answer = to_lower(trim(ask(prompt, Typed::shown).reveal()));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::auth) throw;  // else the program said no by its exit code
+    }
     if (answer == "yes" || answer == "y") return true;
-    if (answer == "no" || answer == "n" || answer.empty()) return false;
+    if (by_program || answer == "no" || answer == "n" || answer.empty()) return false;
     prompt = "Please type 'yes' or 'no': ";
   }
 }

@@ -1,4 +1,4 @@
-// Questions on the controlling terminal, worded as ssh words them.
+// Questions on the controlling terminal, or by SSH_ASKPASS's program, worded as ssh words them.
 #pragma once
 
 #include "re/transport/target.hpp"
@@ -15,6 +15,7 @@ class TerminalPrompter final : public transport::Prompter {
   std::string visible(std::string_view prompt) override;
   bool confirm(std::string_view question) override;
   void banner(std::string_view text) override;
+  [[nodiscard]] bool can_ask() const override;
 
  private:
   Progress& m_progress;

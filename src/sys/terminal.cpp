@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "re/base/error.hpp"
+#include "re/base/strings.hpp"
 
 namespace re::sys {
 
@@ -60,7 +61,7 @@ void unwatch_deadly_signals() {
 Fd require_terminal(std::string_view prompt) {
   auto terminal = open_terminal();
   if (terminal) return std::move(*terminal);
-  throw Error(ErrorKind::auth, "cannot ask \"" + std::string(prompt) + "\": there is no terminal");
+  throw cannot_ask(prompt, k_no_terminal);
 }
 
 // Reads one byte; Ctrl-C ends the question, whatever the handler does.
@@ -131,6 +132,10 @@ void restore_terminal() noexcept {
   const int error_number = errno;
   ::tcsetattr(g_saved_fd, TCSADRAIN, &g_saved_mode);
   errno = error_number;
+}
+
+Error cannot_ask(std::string_view prompt, std::string_view why) {
+  return {ErrorKind::auth, "cannot ask \"" + std::string(trim(prompt)) + "\": " + std::string(why)};
 }
 
 Secret ask_secret(std::string_view prompt) {

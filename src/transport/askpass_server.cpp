@@ -95,6 +95,9 @@ std::optional<sys::Secret> AskpassAnswers::ask(const AskpassQuestion& question) 
     m_password_given = true;
     return m_target.password();
   }
+  const auto before = m_asked.find(question.prompt);
+  if (before != m_asked.end() && before->second < m_refusals) m_context.prompter.refused(question.prompt);
+  m_asked.insert_or_assign(question.prompt, m_refusals);
   return m_context.prompter.secret(question.prompt);
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class AskpassAnswers {
   /// source is kept as refusal(), for ssh may still get in by another way.
   std::optional<sys::Secret> answer(const AskpassQuestion& question);
   [[nodiscard]] const std::optional<Error>& refusal() const { return m_refusal; }
+  /// How often the server has refused a login so far.
+  void set_refusals(std::size_t count) { m_refusals = count; }
 
  private:
   std::optional<sys::Secret> ask(const AskpassQuestion& question);
@@ -55,6 +58,8 @@ class AskpassAnswers {
   const ConnectContext& m_context;
   bool m_password_given = false;
   std::optional<Error> m_refusal;
+  std::size_t m_refusals = 0;
+  std::map<std::string, std::size_t> m_asked;  ///< prompts, and the refusals when each was asked last
 };
 
 class AskpassServer {

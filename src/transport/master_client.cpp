@@ -9,10 +9,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <set>
+
 #include "re/sys/child.hpp"
 #include "re/sys/deadline.hpp"
 #include "re/sys/file.hpp"
 #include "re/sys/paths.hpp"
+#include "re/sys/terminal.hpp"
 #include "re/transport/master.hpp"
 #include "transport/master_channel.hpp"
 #include "transport/master_server.hpp"
@@ -131,20 +134,27 @@ void wipe_answers(std::vector<master::Question>& answers) {
   for (auto& answer : answers) sys::wipe(answer.answer.data(), answer.answer.size());
 }
 
-// The answers so far, and one more. A question that comes again was answered wrongly.
-void add_answer(std::vector<master::Question>& answers, master::Question question) {
-  const bool is_again =
-      !answers.empty() && answers.back().kind == question.kind && answers.back().prompt == question.prompt;
-  if (is_again) {
-    answers.back() = std::move(question);
-  } else {
+// The answers that stand, and one more. Without one there may be another way in.
+void answer_question(master::ConnectRequest& request, master::Question question, const Target& target,
+                     const ConnectContext& context) {
+  auto& answers = request.answers;
+  if (question.standing < answers.size()) ++request.refusals;
+  for (; question.standing < answers.size(); answers.pop_back())
+    sys::wipe(answers.back().answer.data(), answers.back().answer.size());
+  try {
+    question.answer = ask_user(question, target, context);
     answers.push_back(std::move(question));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::auth || question.kind == QuestionKind::password) throw;
+    request.why_not_ask = "no answer was given";
   }
 }
 
-// The master's messages until it has the connection. Throws Error as connect() does.
-Async<ConnectionInfo> negotiate(MasterSocket& socket, master::ConnectRequest& request, const Target& target,
-                                const ConnectContext& context) {
+// The master's messages until it has the connection. Nothing where it cannot get it, for each attempt asks
+// something else. Throws Error as connect() does.
+Async<std::optional<ConnectionInfo>> negotiate(MasterSocket& socket, master::ConnectRequest& request,
+                                               const Target& target, const ConnectContext& context) {
+  std::set<std::string> notes;
   for (;;) {
     std::string message = frame(Type::connect, master::to_body(request));
     co_await socket.send(std::move(message));
@@ -152,15 +162,16 @@ Async<ConnectionInfo> negotiate(MasterSocket& socket, master::ConnectRequest& re
     while (!is_asked) {
       const auto answer = co_await socket.receive();
       if (!answer) throw Error(ErrorKind::unreachable, "the connection master ended");
-      if (answer->type == Type::note) context.progress.note(answer->body);
+      if (answer->type == Type::note && notes.insert(answer->body).second)
+        context.progress.note(answer->body);
       if (answer->type == Type::banner) context.prompter.banner(answer->body);
       if (answer->type == Type::failed) throw master::parse_error(answer->body).value_or(Error());
       const auto info = answer->type == Type::connected ? master::parse_info(answer->body) : std::nullopt;
       if (info) co_return *info;
       auto question = answer->type == Type::question ? master::parse_question(answer->body) : std::nullopt;
       if (!question) continue;
-      question->answer = ask_user(*question, target, context);
-      add_answer(request.answers, std::move(*question));
+      if (question->is_of_changing_prompts) co_return std::nullopt;
+      answer_question(request, std::move(*question), target, context);
       is_asked = true;
     }
   }
@@ -278,6 +289,7 @@ Async<std::unique_ptr<Connection>> connect_by_master(const Target& target, const
   request.target.agent_socket = target.agent_socket.value_or(agent != nullptr ? agent : "");
   request.has_password = target.password != nullptr;
   request.reuse = reuse;
+  if (!context.prompter.can_ask()) request.why_not_ask = sys::k_no_terminal;
   std::optional<ConnectionInfo> info;
   std::exception_ptr failure;
   try {
@@ -287,6 +299,7 @@ Async<std::unique_ptr<Connection>> connect_by_master(const Target& target, const
   }
   wipe_answers(request.answers);
   if (failure) std::rethrow_exception(failure);
+  if (!info) co_return nullptr;
   Target kept = request.target;
   kept.password = target.password;
   co_return std::make_unique<MasterConnection>(std::move(*dialog), std::move(*info), std::move(kept),

@@ -1,13 +1,22 @@
 #include "transport/master_link.hpp"
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "re/sys/terminal.hpp"
 
 namespace re::transport {
 
 namespace asio = boost::asio;
 using master::QuestionKind;
+
+namespace {
+
+constexpr std::uint32_t k_attempts = 3;  // OpenSSH's NumberOfPasswordPrompts
+
+}  // namespace
 
 void AnswerBook::forget() {
   for (auto& answer : m_answers) sys::wipe(answer.answer.data(), answer.answer.size());
@@ -15,12 +24,43 @@ void AnswerBook::forget() {
   m_client.reset();
 }
 
+master::Question AnswerBook::make_question(QuestionKind kind, std::string_view prompt) const {
+  master::Question question{kind, std::string(prompt), {}};
+  question.standing = static_cast<std::uint32_t>(m_standing);
+  question.is_of_changing_prompts =
+      m_standing == m_answers.size() && std::any_of(m_answers.begin() + static_cast<std::ptrdiff_t>(m_next),
+                                                    m_answers.end(), [](const master::Question& answer) {
+                                                      return answer.kind == QuestionKind::secret ||
+                                                             answer.kind == QuestionKind::visible;
+                                                    });
+  return question;
+}
+
+// What was asked before need not be asked again: a host key that was accepted is known by now.
 const std::string& AnswerBook::look_up(QuestionKind kind, std::string_view prompt) {
-  if (m_next < m_answers.size() && m_answers[m_next].kind == kind && m_answers[m_next].prompt == prompt) {
-    return m_answers[m_next++].answer;
+  const auto found = std::find_if(
+      m_answers.begin() + static_cast<std::ptrdiff_t>(m_next), m_answers.end(),
+      [&](const master::Question& answer) { return answer.kind == kind && answer.prompt == prompt; });
+  if (found != m_answers.end()) {
+    m_next = static_cast<std::size_t>(found - m_answers.begin()) + 1;
+    return found->answer;
   }
-  if (!m_open) m_open = master::Question{kind, std::string(prompt), {}};
+  if (kind != QuestionKind::password) {
+    if (!can_ask()) throw sys::cannot_ask(prompt, m_why_not_ask);
+    if (m_refusals >= k_attempts)
+      throw Error(ErrorKind::auth, std::to_string(m_refusals) + " answers were refused");
+  }
+  if (!m_open) m_open = make_question(kind, prompt);
   throw Error(ErrorKind::interrupted, "an answer of the user is needed");
+}
+
+void AnswerBook::refused(std::string_view first_prompt) {
+  ++m_refusals;
+  const auto used = m_answers.begin() + static_cast<std::ptrdiff_t>(m_next);
+  const auto first = std::find_if(m_answers.begin(), used, [&](const master::Question& answer) {
+    return answer.kind != QuestionKind::password && answer.prompt == first_prompt;
+  });
+  if (first != used) m_standing = std::min(m_standing, static_cast<std::size_t>(first - m_answers.begin()));
 }
 
 sys::Secret AnswerBook::secret(std::string_view prompt) {
@@ -32,7 +72,7 @@ std::string AnswerBook::visible(std::string_view prompt) {
 }
 
 bool AnswerBook::confirm(std::string_view question) {
-  return look_up(QuestionKind::confirm, question) == "yes";
+  return can_ask() && look_up(QuestionKind::confirm, question) == "yes";
 }
 
 void AnswerBook::banner(std::string_view text) {
@@ -48,7 +88,7 @@ MasterLink::MasterLink(const asio::any_io_executor& executor, master::ConnectReq
                        std::shared_ptr<MasterSocket> client, std::filesystem::path state_directory,
                        std::filesystem::path runtime_directory)
     : m_target(std::move(request.target)),
-      m_answers(std::move(request.answers), client),
+      m_answers(request, client),
       m_remarks(std::move(client)),
       m_context{m_answers, m_remarks, std::move(state_directory), std::move(runtime_directory),
                 {},        Keep::open},

@@ -12,11 +12,17 @@
 namespace re::transport {
 
 /// Answers questions from those that came with the request, in their order; the first that is not among them
-/// ends the attempt and is what the client is asked.
+/// ends the attempt and is what the client is asked. After three refused answers, or where the client can ask
+/// nobody, there are no more (Error auth).
 class AnswerBook final : public Prompter {
  public:
-  AnswerBook(std::vector<master::Question> answers, std::shared_ptr<MasterSocket> client)
-      : m_answers(std::move(answers)), m_client(std::move(client)) {}
+  /// \param request  what it says of answers is taken out
+  AnswerBook(master::ConnectRequest& request, std::shared_ptr<MasterSocket> client)
+      : m_answers(std::move(request.answers)),
+        m_why_not_ask(std::move(request.why_not_ask)),
+        m_refusals(request.refusals),
+        m_standing(m_answers.size()),
+        m_client(std::move(client)) {}
   ~AnswerBook() override { forget(); }
   AnswerBook(const AnswerBook&) = delete;
   AnswerBook& operator=(const AnswerBook&) = delete;
@@ -26,15 +32,21 @@ class AnswerBook final : public Prompter {
   std::string visible(std::string_view prompt) override;
   bool confirm(std::string_view question) override;
   void banner(std::string_view text) override;
+  [[nodiscard]] bool can_ask() const override { return m_why_not_ask.empty(); }
+  void refused(std::string_view first_prompt) override;
 
   [[nodiscard]] const std::optional<master::Question>& open_question() const { return m_open; }
   /// The attempt is over: wipes the answers, and lets go of the client.
   void forget();
 
  private:
+  [[nodiscard]] master::Question make_question(master::QuestionKind kind, std::string_view prompt) const;
   const std::string& look_up(master::QuestionKind kind, std::string_view prompt);
 
   std::vector<master::Question> m_answers;
+  std::string m_why_not_ask;
+  std::uint32_t m_refusals;
+  std::size_t m_standing;  ///< the answers before this one were not refused
   std::size_t m_next = 0;
   std::optional<master::Question> m_open;
   std::shared_ptr<MasterSocket> m_client;

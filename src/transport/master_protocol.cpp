@@ -104,6 +104,8 @@ void append_question(std::string& out, const Question& question) {
   append_number(out, static_cast<std::uint32_t>(question.kind));
   append_text(out, question.prompt);
   append_text(out, question.answer);
+  append_number(out, question.standing);
+  append_number(out, question.is_of_changing_prompts ? 1 : 0);
 }
 
 Question read_question(Fields& fields) {
@@ -111,6 +113,8 @@ Question read_question(Fields& fields) {
   question.kind = fields.choice(QuestionKind::confirm);
   question.prompt = fields.text();
   question.answer = fields.text();
+  question.standing = fields.number();
+  question.is_of_changing_prompts = fields.number(1) == 1;
   return question;
 }
 
@@ -153,6 +157,8 @@ std::string to_body(const ConnectRequest& request) {
   append_target(out, request.target);
   append_number(out, request.has_password ? 1 : 0);
   append_number(out, static_cast<std::uint32_t>(request.reuse));
+  append_text(out, request.why_not_ask);
+  append_number(out, request.refusals);
   append_number(out, static_cast<std::uint32_t>(request.answers.size()));
   for (const auto& answer : request.answers) append_question(out, answer);
   return out;
@@ -165,6 +171,8 @@ std::optional<ConnectRequest> parse_connect(std::string_view body) {
   read_target(fields, request.target);
   request.has_password = fields.number(1) == 1;
   request.reuse = fields.choice(Reuse::none);
+  request.why_not_ask = fields.text();
+  request.refusals = fields.number();
   for (std::uint32_t left = fields.number(k_most_items); left > 0 && fields.is_whole(); --left) {
     request.answers.push_back(read_question(fields));
   }

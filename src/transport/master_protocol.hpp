@@ -54,6 +54,11 @@ struct Question {
   QuestionKind kind = QuestionKind::secret;
   std::string prompt;
   std::string answer;
+  /// Of a question: how many of the answers that came with the request stand; what follows them was refused.
+  std::uint32_t standing = 0;
+  /// Of a question: answers that came with the request were asked for no more, as where each attempt has a
+  /// challenge of its own.
+  bool is_of_changing_prompts = false;
 };
 std::string to_body(const Question& question);
 std::optional<Question> parse_question(std::string_view body);
@@ -62,6 +67,8 @@ struct ConnectRequest {
   Target target;  ///< without its password function
   bool has_password = false;
   Reuse reuse = Reuse::allowed;
+  std::string why_not_ask;     ///< why nobody can be asked; empty: somebody can
+  std::uint32_t refusals = 0;  ///< of answers so far
   std::vector<Question> answers;
 };
 std::string to_body(const ConnectRequest& request);

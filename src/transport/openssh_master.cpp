@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -30,6 +31,7 @@
 #include "transport/connect_memory.hpp"
 #include "transport/mux_socket.hpp"
 #include "transport/openssh_failure.hpp"
+#include "transport/turned_away.hpp"
 
 namespace re::transport {
 
@@ -171,7 +173,8 @@ PrivateDirectory::~PrivateDirectory() {
 }
 
 std::vector<std::string> master_arguments(const Target& target, const EffectiveConfig& config,
-                                          const std::string& control_path, bool prefer_curve25519) {
+                                          const std::string& control_path, bool prefer_curve25519,
+                                          Questions questions) {
   std::vector<std::string> arguments = {"-M", "-N", "-x", "-S", control_path};
   const auto option = [&](const std::string& text) {
     arguments.emplace_back("-o");
@@ -197,7 +200,8 @@ std::vector<std::string> master_arguments(const Target& target, const EffectiveC
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*target.connect_timeout).count();
     option("ConnectTimeout=" + std::to_string(std::max<std::int64_t>(1, seconds)));
   }
-  if (target.password) option("NumberOfPasswordPrompts=1");  // a wrong password is not tried again
+  if (questions == Questions::refused) option("BatchMode=yes");  // else ssh sends empty passwords
+  if (target.password) option("NumberOfPasswordPrompts=1");      // a wrong password is not tried again
   if (!target.user.empty()) arguments.insert(arguments.end(), {"-l", target.user});
   if (target.port) arguments.insert(arguments.end(), {"-p", std::to_string(*target.port)});
   for (const auto& file : target.identity_files) arguments.insert(arguments.end(), {"-i", file.string()});
@@ -236,14 +240,25 @@ Async<std::shared_ptr<OpensshMaster>> OpensshMaster::start(Target target, Connec
                 "install an OpenSSH client, or set transport = ssh2");
   }
   const EffectiveConfig config = co_await effective_ssh_config(target, context.memory->ssh_configs);
-  const std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
-  master->spawn(target, config, programs);
-  co_await master->become_ready(target, context);
-  co_return master;
+  const bool can_answer = context.prompter.can_ask() || target.password;
+  const Questions questions = can_answer ? Questions::answered : Questions::refused;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (const auto* pause = k_pauses_when_turned_away.begin();; ++pause) {
+    const std::shared_ptr<OpensshMaster> master(new OpensshMaster(target, config, context));
+    master->spawn(target, config, programs, questions);
+    try {
+      co_await master->become_ready(target, context);
+      co_return master;
+    } catch (const Error&) {
+      if (pause == k_pauses_when_turned_away.end() || !is_turned_away(master->log())) throw;
+    }
+    timer.expires_after(*pause);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
 }
 
 void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,
-                          const OpensshPrograms& programs) {
+                          const OpensshPrograms& programs, Questions answered) {
   const fs::path& directory = m_directory.path();
   fs::create_symlink(programs.askpass.empty() ? sys::own_executable() : programs.askpass,
                      directory / k_askpass_name);
@@ -251,7 +266,7 @@ void OpensshMaster::spawn(const Target& target, const EffectiveConfig& config,
   // A file and not a pipe: nobody has to drain it while the connection lives.
   const sys::Fd log = sys::open_file(log_path(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   sys::SpawnOptions options;
-  options.arguments = master_arguments(target, config, control_path().string(), prefer_curve25519);
+  options.arguments = master_arguments(target, config, control_path().string(), prefer_curve25519, answered);
   options.arguments.insert(options.arguments.begin(), programs.ssh);
   options.environment = askpass_environment(directory);
   if (target.agent_socket) options.environment.emplace_back("SSH_AUTH_SOCK", *target.agent_socket);
@@ -286,6 +301,7 @@ Async<void> OpensshMaster::become_ready(const Target& target, const ConnectConte
     }
     if (questions.has_question()) {
       const auto asked = Clock::now();
+      answers.set_refusals(refusals_in_log(log()));
       questions.serve(m_ssh->pid(), answers);
       deadline += Clock::now() - asked;  // the user's time does not count
       continue;

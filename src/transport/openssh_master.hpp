@@ -35,6 +35,9 @@ struct OpensshPrograms {
   std::filesystem::path askpass;  ///< run by the name k_askpass_name; empty: this program
 };
 
+/// Whether ssh may ask.
+enum class Questions { answered, refused };
+
 class OpensshMaster {
  public:
   /// Starts ssh and waits until it is authenticated and its socket answers; questions go through the context.
@@ -66,7 +69,8 @@ class OpensshMaster {
 
  private:
   OpensshMaster(const Target& target, const EffectiveConfig& config, const ConnectContext& context);
-  void spawn(const Target& target, const EffectiveConfig& config, const OpensshPrograms& programs);
+  void spawn(const Target& target, const EffectiveConfig& config, const OpensshPrograms& programs,
+             Questions answered);
   Async<void> become_ready(const Target& target, const ConnectContext& context);
   [[nodiscard]] std::filesystem::path log_path() const { return m_directory.path() / "log"; }
   [[nodiscard]] std::string log() const;
@@ -83,6 +87,7 @@ class OpensshMaster {
 
 /// The arguments for `ssh` to be such a master. Pure but for asking ssh its defaults. Exposed for tests.
 std::vector<std::string> master_arguments(const Target& target, const EffectiveConfig& config,
-                                          const std::string& control_path, bool prefer_curve25519);
+                                          const std::string& control_path, bool prefer_curve25519,
+                                          Questions questions = Questions::answered);
 
 }  // namespace re::transport

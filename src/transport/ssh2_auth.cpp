@@ -344,6 +344,7 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_encrypted_key(Candidate
     // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): a Secret ends in a NUL byte
     const CallResult result = co_await attempt_key_file(candidate.path, passphrase.reveal().data());
     if (was_offered(result)) co_return conclude();
+    m_prompter.refused(prompt);
   }
   m_notes.push_back("the passphrase of " + candidate.path + " was wrong");
   co_return Outcome::refused;
@@ -380,10 +381,11 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_password() {
     m_notes.emplace_back("the configured password was refused");
   }
   refuse_to_prompt_in_vain();
+  const std::string prompt = m_session.name() + "'s password: ";
   for (int attempt = 0; attempt < k_attempts && offers(m_methods, "password"); ++attempt) {
     sys::Secret password;
     try {
-      password = ask_user([this] { return m_prompter.secret(m_session.name() + "'s password: "); });
+      password = ask_user([&] { return m_prompter.secret(prompt); });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::auth) throw;
       m_notes.push_back(error.message());
@@ -391,17 +393,21 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_password() {
     }
     const Outcome outcome = co_await send_password(password);
     if (outcome != Outcome::refused) co_return outcome;
+    m_prompter.refused(prompt);
   }
   co_return Outcome::refused;
 }
 
+// As OpenSSH: the user sees who asks. A jump host has its own password.
 sys::Secret Ssh2Authenticator::answer_prompt(const LIBSSH2_USERAUTH_KBDINT_PROMPT& prompt, int count) {
   const std::string_view text(reinterpret_cast<const char*>(prompt.text), prompt.length);
   if (count == 1 && prompt.echo == 0 && asks_for_password(text) && has_unused_password())
     return configured_password();
   refuse_to_prompt_in_vain();
-  if (prompt.echo == 0) return ask_user([&] { return m_prompter.secret(text); });
-  return sys::Secret(ask_user([&] { return m_prompter.visible(text); }));
+  const std::string question = "(" + m_session.name() + ") " + std::string(text);
+  if (m_first_prompt.empty()) m_first_prompt = question;
+  if (prompt.echo == 0) return ask_user([&] { return m_prompter.secret(question); });
+  return sys::Secret(ask_user([&] { return m_prompter.visible(question); }));
 }
 
 // Called from within libssh2: no exception may pass through it.
@@ -428,6 +434,7 @@ void Ssh2Authenticator::answer_prompts(std::string_view instruction, int count,
 Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::interact_once() {
   m_session.memory().take_auth_failure();
   m_prompt_error = nullptr;
+  m_first_prompt.clear();
   m_session.set_prompt_handler([this](std::string_view, std::string_view instruction, int count,
                                       const LIBSSH2_USERAUTH_KBDINT_PROMPT* prompts,
                                       LIBSSH2_USERAUTH_KBDINT_RESPONSE* responses) {
@@ -460,6 +467,7 @@ Async<Ssh2Authenticator::Outcome> Ssh2Authenticator::try_keyboard_interactive() 
     try {
       const Outcome outcome = co_await interact_once();
       if (outcome != Outcome::refused) co_return outcome;
+      if (!m_first_prompt.empty()) m_prompter.refused(m_first_prompt);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::auth) throw;
       m_notes.push_back(error.message());

@@ -98,6 +98,7 @@ class Ssh2Authenticator {
   std::vector<std::string> m_notes;  ///< what may explain a refusal
   bool m_is_password_used = false;
   std::exception_ptr m_prompt_error;
+  std::string m_first_prompt;  ///< that the user was asked in this round of keyboard-interactive
 };
 
 }  // namespace re::transport

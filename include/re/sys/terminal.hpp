@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "re/base/error.hpp"
 #include "re/sys/fd.hpp"
 #include "re/sys/secret.hpp"
 
@@ -37,6 +38,9 @@ class RawMode {
 /// Async-signal-safe.
 void restore_terminal() noexcept;
 
+/// The Error (auth) for a question that nobody answers.
+Error cannot_ask(std::string_view prompt, std::string_view why);
+inline constexpr std::string_view k_no_terminal = "there is no terminal";
 /// Asks on the controlling terminal and reads one line without echo. Throws Error (auth) without a terminal,
 /// Error (interrupted) on Ctrl-C or end of file.
 Secret ask_secret(std::string_view prompt);

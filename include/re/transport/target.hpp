@@ -57,6 +57,10 @@ class Prompter {
   virtual bool confirm(std::string_view question) = 0;
   /// Text from the server before authentication (its banner).
   virtual void banner(std::string_view text) = 0;
+  /// Whether there is anybody who could be asked.
+  [[nodiscard]] virtual bool can_ask() const { return true; }
+  /// The answers from the one to this prompt on were refused. For who keeps answers.
+  virtual void refused(std::string_view /*first_prompt*/) {}
 };
 
 /// How to find the connection master, and how to start it. ARCHITECTURE.md, "The connection master".

@@ -23,6 +23,7 @@ class RememberingPrompter final : public transport::Prompter {
   std::string visible(std::string_view prompt) override { return m_inner.visible(prompt); }
   bool confirm(std::string_view question) override { return m_inner.confirm(question); }
   void banner(std::string_view text) override { m_inner.banner(text); }
+  [[nodiscard]] bool can_ask() const override { return m_inner.can_ask(); }
   [[nodiscard]] std::shared_ptr<const sys::Secret> password() const { return m_password; }
 
  private:

@@ -260,12 +260,13 @@ TEST_F(Ssh2Password, passes_an_error_of_the_password_command_on) {
   EXPECT_EQ(client.failure_of_connect().kind(), ErrorKind::config);
 }
 
-TEST_F(Ssh2Password, shows_keyboard_interactive_prompts_as_the_server_words_them) {
+TEST_F(Ssh2Password, shows_keyboard_interactive_prompts_and_who_asks) {
   const SshdFixture sshd(pam_options());
   Client client(alice(sshd));
   client.prompter.secrets = {"wrong", "correct horse"};
   client.connect();
-  EXPECT_THAT(client.prompter.asked, ElementsAre("Password: ", "Password: "));
+  EXPECT_THAT(client.prompter.asked,
+              ElementsAre("(alice@127.0.0.1) Password: ", "(alice@127.0.0.1) Password: "));
 }
 
 TEST_F(Ssh2Password, answers_a_single_password_prompt_from_the_configuration) {
