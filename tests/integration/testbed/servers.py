@@ -49,7 +49,7 @@ def _apt(directory, *arguments):
     (directory / "configuration").write_text(
         f'Dir::Etc::sourcelist "{directory}/sources";\nDir::Etc::sourceparts "-";\nDir::State "{directory}/state";\n'
         f'Dir::Cache "{directory}/cache";\nAPT::Sandbox::User "root";\nAcquire::Languages "none";\n'
-        'Acquire::Retries "2";\nAcquire::http::Timeout "20";\n')
+        'Acquire::Retries "2";\nAcquire::http::Timeout "20";\nAPT::Update::Error-Mode "any";\n')
     for name in ("state/lists/partial", "cache/archives/partial"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["env", f"APT_CONFIG={directory}/configuration", "apt-get", "-q=2", *arguments],
