@@ -4,6 +4,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <map>
 
+#include "re/jobs/kill.hpp"
+
 namespace re::engine {
 
 namespace {
@@ -16,6 +18,13 @@ using jobs::RegistryFilter;
 // A job that has been committed for longer than any start takes.
 constexpr std::chrono::minutes k_start_time{1};
 
+// How far apart: an id may be of a time that is yet to come, by another clock or by this one before it was
+// set back.
+std::chrono::milliseconds between(std::chrono::system_clock::time_point a,
+                                  std::chrono::system_clock::time_point b) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(a < b ? b - a : a - b);
+}
+
 // All jobs of a host. One that was committed and never begun is started: whoever submitted it is gone.
 Async<jobs::Listing> list_and_resume(remote::Host& host, std::chrono::system_clock::time_point now,
                                      std::chrono::milliseconds deadline) {
@@ -25,7 +34,7 @@ Async<jobs::Listing> list_and_resume(remote::Host& host, std::chrono::system_clo
   jobs::Listing listing = co_await jobs_there.list(std::move(filter), deadline);
   jobs::ListFilter resumed;
   for (const auto& job : listing.jobs) {
-    if (job.state == model::JobState::committed && now - job.id.time() > k_start_time)
+    if (job.state == model::JobState::committed && between(now, job.id.time()) > k_start_time)
       resumed.ids.push_back(job.id);
   }
   if (resumed.ids.empty()) co_return listing;
@@ -54,20 +63,36 @@ void settle_missing(jobs::Registry& registry, const Place& place, const jobs::Li
     const bool is_there = std::any_of(listing.jobs.begin(), listing.jobs.end(),
                                       [&](const auto& status) { return status.id == record.id; });
     const bool may_be_under_way =
-        record.state == model::JobState::intent && now - record.submitted < k_submission_time;
+        record.state == model::JobState::intent && between(now, record.submitted) < k_submission_time;
     if (!is_there && !may_be_under_way)
       registry.set_state(record.id, {model::JobState::incomplete, {}, {}, {}});
   }
 }
 
-// A job that ran when it was last seen and whose directory has gone.
-void settle_vanished(jobs::Registry& registry, const Place& place, const jobs::Listing& listing) {
+// Jobs that ran when they were last seen and whose directories have gone.
+std::vector<JobId> vanished_jobs(const jobs::Registry& registry, const Place& place,
+                                 const jobs::Listing& listing) {
+  std::vector<JobId> vanished;
   const RegistryFilter live{RegistryFilter::Which::live, std::nullopt, place.key};
   for (const auto& record : registry.list(live)) {
     const bool is_there = std::any_of(listing.jobs.begin(), listing.jobs.end(),
                                       [&](const auto& status) { return status.id == record.id; });
-    const bool ran = model::is_live(record.state);  // not what was only intended
-    if (!is_there && ran) registry.set_state(record.id, {model::JobState::lost, {}, {}, {}});
+    if (!is_there && model::is_live(record.state))
+      vanished.push_back(record.id);  // not what was only intended
+  }
+  return vanished;
+}
+
+// What runs on without its directory leaves no exit status.
+Async<void> settle_vanished(jobs::Registry& registry, const Place& place, remote::Host& host,
+                            const jobs::Listing& listing, std::chrono::milliseconds deadline) {
+  auto vanished = vanished_jobs(registry, place, listing);
+  if (vanished.empty()) co_return;
+  const auto orphans = co_await jobs::find_orphans(host, vanished, deadline);
+  for (const auto& id : vanished) {
+    const bool runs = std::find(orphans.begin(), orphans.end(), id) != orphans.end();
+    const auto state = runs ? model::JobState::unsupervised : model::JobState::lost;
+    registry.set_state(id, {state, {}, {}, {}});
   }
 }
 
@@ -84,7 +109,6 @@ struct Survey {
             std::chrono::system_clock::time_point now) {
     registry.take_over(listing.jobs, place.key);
     settle_missing(registry, place, listing, now);
-    settle_vanished(registry, place, listing);
     for (auto& status : listing.jobs) statuses.insert_or_assign(status.id, std::move(status));
   }
 
@@ -117,6 +141,7 @@ Async<JobTable> list_jobs(Fleet& fleet, jobs::Registry& registry, const Clock& c
   each.deadline = request.deadline;
   each.work = [&](std::size_t i, remote::Host& host) -> Async<void> {
     jobs::Listing listing = co_await list_and_resume(host, clock.now(), request.deadline);
+    co_await settle_vanished(registry, survey.places[i], host, listing, request.deadline);
     survey.problems[i] = std::move(listing.problems);
     survey.take(registry, survey.places[i], std::move(listing), clock.now());
   };

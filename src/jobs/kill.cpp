@@ -88,16 +88,20 @@ std::vector<KillReport> read_reports(const remote::Host& host, const std::vector
   return std::move(reports.reports);
 }
 
+std::string library_text() {
+  const std::array<std::string_view, 3> files = {scripts::basics, scripts::common, scripts::kill};
+  return script_text(files);
+}
+
 }  // namespace
 
 Async<std::vector<KillReport>> kill_jobs(remote::Host& host, std::vector<JobId> ids, KillOptions options,
                                          std::chrono::milliseconds deadline) {
   if (ids.empty()) co_return std::vector<KillReport>{};
-  const std::array<std::string_view, 3> files = {scripts::basics, scripts::common, scripts::kill};
-  const std::string library = script_text(files);
   std::vector<JobId> unique = ids;  // a job named twice is killed once
   std::sort(unique.begin(), unique.end());
   unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
+  const std::string library = library_text();
   remote::ScriptCall call{library, "re_kill", {}};
   call.arguments.push_back(std::to_string(options.grace.count() / 10));  // hundredths of a second
   call.arguments.push_back(std::to_string(options.signal));
@@ -111,6 +115,22 @@ Async<std::vector<KillReport>> kill_jobs(remote::Host& host, std::vector<JobId> 
         *std::find_if(reports.begin(), reports.end(), [&id](const auto& report) { return report.id == id; }));
   }
   co_return ordered;
+}
+
+Async<std::vector<JobId>> find_orphans(remote::Host& host, std::vector<JobId> ids,
+                                       std::chrono::milliseconds deadline) {
+  std::vector<JobId> orphans;
+  if (ids.empty()) co_return orphans;
+  const std::string library = library_text();
+  remote::ScriptCall call{library, "re_find_orphans", {}};
+  for (const auto& id : ids) call.arguments.push_back(id.text());
+  const remote::Answer answer = co_await host.run(std::move(call), deadline);
+  for (auto line : split_lines(answer.output)) {
+    const auto word = take_word(line);
+    const auto id = JobId::parse(line);
+    if (word == "orphan" && id) orphans.push_back(*id);
+  }
+  co_return orphans;
 }
 
 }  // namespace re::jobs

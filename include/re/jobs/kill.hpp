@@ -30,7 +30,7 @@ struct KillReport {
     not_running,    ///< it had not begun, and will not
     survivors,      ///< some of its processes live on (of another user, or stuck in the kernel)
     refused,        ///< it cannot be told which processes are the job's: nothing was signalled
-    unknown_job,    ///< the host has no such job
+    unknown_job,    ///< the host has no such job, and nothing of it runs
   };
   JobId id;
   Outcome outcome = Outcome::unknown_job;
@@ -46,5 +46,10 @@ struct KillReport {
 /// Throws what Host::run() throws, and Error (protocol) when a job's report is missing.
 Async<std::vector<KillReport>> kill_jobs(remote::Host& host, std::vector<JobId> ids, KillOptions options,
                                          std::chrono::milliseconds deadline);
+
+/// Those of the jobs that run on although the host has no directory of them any more: someone removed it.
+/// Looks through all processes of the host. Throws what Host::run() throws.
+Async<std::vector<JobId>> find_orphans(remote::Host& host, std::vector<JobId> ids,
+                                       std::chrono::milliseconds deadline);
 
 }  // namespace re::jobs

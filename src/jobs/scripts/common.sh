@@ -20,7 +20,7 @@ re_find_namespace() {
 
 # re_read_run: what `run` says of the job's process; re_pid stays empty where there is none.
 re_read_run() {
-  re_pid='' re_run_start='' re_run_boot='' re_run_namespace='' re_run_host='' re_run=''
+  re_pid='' re_run_start='' re_run_boot='' re_run_namespace='' re_run_init='' re_run_host='' re_run=''
   [ -s run ] || return 1
   { IFS= read -r re_run <run; } 2>/dev/null || return 1 # it is just being written
   set -f
@@ -30,10 +30,20 @@ re_read_run() {
       start=*) re_run_start=${re_word#*=} ;;
       boot=*) re_run_boot=${re_word#*=} ;;
       pidns=*) re_run_namespace=${re_word#*=} ;;
+      init=*) re_run_init=${re_word#*=} ;;
       host=*) re_run_host=${re_word#*=} ;;
     esac
   done
   set +f
+}
+
+# re_is_same_namespace: whether the recorded process was of our pid namespace. That of a container that was started again
+# may have the number of the old one: its first process is another.
+re_is_same_namespace() {
+  re_find_namespace
+  [ "$re_run_namespace" = "${re_namespace:--}" ] || return 1
+  re_ticks 1
+  [ "${re_run_init:-$re_start}" = "$re_start" ]
 }
 
 # re_evaluate: in re_state the state of the job in this directory. Needs re_here.
@@ -80,9 +90,8 @@ re_evaluate_unsupervised() {
     re_evaluate_ended
     return
   fi
-  re_find_namespace
   re_state=lost
-  [ -z "$re_pid" ] || [ "$re_run_namespace" = "$re_namespace" ] || re_state=rebooted
+  [ -z "$re_pid" ] || re_is_same_namespace || re_state=rebooted
 }
 
 # re_enter ID: makes the job's directory the current one.

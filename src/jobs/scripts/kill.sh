@@ -15,11 +15,7 @@
 re_kill() {
   re_grace=$1 re_signal=$2
   shift 2
-  LC_ALL=C
-  export LC_ALL
-  re_here
-  re_find_namespace
-  re_uid=$(id -u)
+  re_begin_looking
   re_jobs=0
   for re_id; do
     re_kill_job "$re_id" &
@@ -27,6 +23,13 @@ re_kill() {
     [ "$((re_jobs % 8))" -ne 0 ] || wait
   done
   wait
+}
+
+re_begin_looking() {
+  LC_ALL=C
+  export LC_ALL
+  re_here
+  re_uid=$(id -u)
 }
 
 # re_report OUTCOME [REASON]
@@ -37,11 +40,13 @@ re_report_kill() {
 # Runs in a process of its own.
 re_kill_job() {
   re_id=$1
+  re_known='' re_sessions='' re_hardest='' re_leader=''
   re_enter "$re_id" || {
-    re_report_kill unknown_job
+    re_kill_orphans
     return
   }
-  if ! true 2>/dev/null >>kill.req; then # not `:`, whose failure would end the shell
+  # Not `:`, whose failure would end the shell. On a disk that takes nothing, what has begun is ended all the same.
+  if ! true 2>/dev/null >>kill.req && ! [ -e started ]; then
     re_report_kill refused 'cannot write in its directory'
     return
   fi
@@ -60,22 +65,41 @@ re_kill_job() {
     fi
     return
   fi
-  re_known='' re_sessions='' re_hardest=''
   re_end_processes
   re_conclude
 }
 
+# The job's directory was taken away while it ran: its marker and its lock, which has no name any more, tell what is its.
+re_kill_orphans() {
+  cd / || return
+  re_end_processes
+  re_hardest='' # nothing is to be written
+  if [ -n "$re_ever" ]; then re_conclude; else re_report_kill unknown_job; fi
+}
+
+# re_find_orphans ID...: "orphan <id>" for those that run without a directory.
+re_find_orphans() {
+  re_begin_looking
+  cd / || return
+  for re_id; do
+    [ -e "$HOME/.re/jobs/$re_id" ] && continue
+    re_known='' re_sessions='' re_leader=''
+    re_look
+    [ -z "$re_own$re_foreign$re_supervisors" ] || printf 'orphan %s\n' "$re_id"
+  done
+}
+
 # Whether the recorded process can be one of this system. In re_leader "<pid>:<start>", or nothing.
 re_identify() {
-  re_leader='' re_refusal=''
+  re_refusal=''
   if ! [ -r /proc/self/stat ]; then
     re_refusal='this host has no /proc'
   elif ! re_read_run; then
     return 0 # its supervisor is still preparing it
   elif [ "$re_run_boot" != "$re_boot" ]; then
     [ "$re_run_host" = "$re_host" ] || re_refusal="it runs on $re_run_host, this is $re_host"
-  elif [ "$re_run_namespace" != "${re_namespace:--}" ]; then
-    re_refusal='it runs in another pid namespace'
+  elif ! re_is_same_namespace; then
+    re_is_free job.lock || re_refusal='it runs in another pid namespace'
   else
     re_leader=$re_pid:$re_run_start
   fi
@@ -111,7 +135,7 @@ re_list_marked() {
 re_list_holders() {
   # shellcheck disable=SC2012,SC2016 # the targets of links, all at once; awk's variables
   ls -ln /proc/[0-9]*/fd 2>/dev/null | RE_ID=$re_id awk '
-    function ends(text) { return substr($0, length($0) - length(text) + 1) == text }
+    function ends(text) { sub(/ \(deleted\)$/, ""); return substr($0, length($0) - length(text) + 1) == text }
     /^\/proc\/[0-9]+\/fd:$/ { split($0, part, "/"); pid = part[3]; next }
     substr($0, 3, 1) != "w" { next }
     ends("/" ENVIRON["RE_ID"] "/job.lock") { print "m" pid }

@@ -19,6 +19,7 @@
 #include "re/base/strings.hpp"
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
+#include "re/sys/lock.hpp"
 #include "re/sys/random.hpp"
 #include "transport/local_connection.hpp"
 
@@ -40,7 +41,7 @@ export RE_JOB_ID="${1##*/}" JOB_TEXT="$2"
 setsid sh -c '
   read -r line </proc/$$/stat
   set -- ${line##*) }
-  printf "pid=%s start=%s boot=%s pidns=%s init=1 host=%s uid=%s began=1\n" $$ ${20} \
+  printf "pid=%s start=%s boot=%s pidns=%s host=%s uid=%s began=1\n" $$ ${20} \
     "$(cat /proc/sys/kernel/random/boot_id)" "$(readlink /proc/self/ns/pid | tr -dc 0-9)" "$(uname -n)" 0 >run.tmp
   mv run.tmp run
   exec sh -c "$JOB_TEXT"' 7>&-
@@ -271,6 +272,25 @@ TEST_F(KillTest, a_process_of_another_user_is_named_and_never_signalled) {
   EXPECT_TRUE(is_alive(other));
 }
 
+TEST_F(KillTest, a_job_whose_directory_was_taken_away_is_found_and_ended) {
+  const auto id = start_job("sh -c \"$stay\" child & env -i PATH=\"$PATH\" sh -c \"$stay\" unmarked & wait",
+                            {"child", "unmarked"});
+  const int child = pid_of(id, "child");
+  const int unmarked = pid_of(id, "unmarked");
+  fs::rename(directory(id), m_home.path() / "elsewhere");
+  fs::remove_all(m_home.path() / "elsewhere");
+  const std::vector<re::JobId> ids = {new_id(), id};
+  auto task = re::jobs::find_orphans(m_host, ids, 60s);
+  auto found = boost::asio::co_spawn(m_io, std::move(task), boost::asio::use_future);
+  m_io.restart();
+  m_io.run();
+  EXPECT_EQ(found.get(), std::vector<re::JobId>{id});
+  EXPECT_EQ(kill({id}).front().outcome, Outcome::killed);
+  EXPECT_FALSE(is_alive(child));
+  EXPECT_FALSE(is_alive(unmarked));
+  EXPECT_EQ(kill({id}).front().outcome, Outcome::unknown_job);
+}
+
 TEST_F(KillTest, what_may_run_elsewhere_is_refused) {
   const auto id = make_directory();
   touch(id, "started");
@@ -282,9 +302,13 @@ TEST_F(KillTest, what_may_run_elsewhere_is_refused) {
   auto report = record("boot=another pidns=1 host=elsewhere.example");
   EXPECT_EQ(report.outcome, Outcome::refused);
   EXPECT_THAT(report.reason, testing::HasSubstr("it runs on elsewhere.example, this is "));
+  auto holder = re::sys::FileLock::attempt(directory(id) / "job.lock");
+  ASSERT_TRUE(holder);
   report = record("boot=" + boot + " pidns=1 host=here");
   EXPECT_EQ(report.outcome, Outcome::refused);
   EXPECT_EQ(report.reason, "it runs in another pid namespace");
+  holder.reset();
+  EXPECT_EQ(record("boot=" + boot + " pidns=1 host=here").outcome, Outcome::already_ended);
   const std::string host(re::trim(re::sys::run_captured({"uname", "-n"}).output));
   EXPECT_EQ(record("boot=before pidns=1 host=" + host).outcome, Outcome::already_ended);
 }
