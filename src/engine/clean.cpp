@@ -93,6 +93,7 @@ std::vector<jobs::Remains> CleanPlan::remains() const {
 
 CleanPlan plan_clean(const jobs::Listing& listing, const jobs::Survey& survey, const CleanRules& rules) {
   CleanPlan plan;
+  plan.now = listing.now;
   Stock stock(survey);
   for (auto& job : candidates(listing, rules)) {
     if (rules.named.empty() && rules.max_size && stock.size() <= *rules.max_size) break;

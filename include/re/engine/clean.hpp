@@ -27,6 +27,7 @@ struct CleanRules {
 struct CleanPlan {
   std::vector<model::JobStatus> jobs;  ///< oldest first
   std::vector<std::string> snapshots;  ///< which no job needs then, and which are not their projects' newest
+  std::chrono::system_clock::time_point now = {};  ///< by the host's clock
 
   [[nodiscard]] bool is_empty() const { return jobs.empty() && snapshots.empty(); }
   [[nodiscard]] std::vector<jobs::Remains> remains() const;

@@ -135,12 +135,11 @@ std::string render(Context& context, const std::vector<Cleaning*>& cleanings) {
                    {"State", ui::Align::left, 8, {}, 8},
                    {"Age", ui::Align::right, 7, {}, 4},
                    {"Command", ui::Align::left, 7, 48, 1}});
-  const auto now = context.clock().now();
   for (auto* cleaning : cleanings) {
     for (const auto& job : cleaning->plan.jobs) {
       std::string state(to_string(job.state));
       if (job.exit_code) state += " (exit " + std::to_string(*job.exit_code) + ")";
-      const auto age = now - job.ended.value_or(job.id.time());
+      const auto age = cleaning->plan.now - job.ended.value_or(job.id.time());
       table.add_row({{std::to_string(cleaning->indexes[job.id])},
                      {job.name},
                      {cleaning->place.label},

@@ -82,10 +82,11 @@ re_measure() {
 # re_clean ENTRY...: removes these, jobs first. A line for each: "removed <entry>", "kept <entry> <why>".
 re_clean() {
   umask 077
-  { cd "$HOME/.re" && mkdir -p "trash/$re_nonce" removed; } || return 1
+  cd "$HOME/.re" || return 1
   re_top=$(pwd -P)
   re_trash=$re_top/trash/$re_nonce
   re_here
+  re_make_trash 2>/dev/null || re_make_room "$@" || return 1
   for re_entry do
     re_why=
     case $re_entry in
@@ -96,6 +97,31 @@ re_clean() {
     cd "$re_top" || return 1
   done
   re_empty_trash
+}
+
+re_make_trash() {
+  mkdir -p "trash/$re_nonce" removed
+}
+
+# re_make_room ENTRY...: a full disk has no room for the trash. So what these jobs have written goes first, until it has.
+re_make_room() {
+  for re_entry do
+    case $re_entry in jobs/*) cd "$re_entry" 2>/dev/null || continue ;; *) continue ;; esac
+    if command exec 8<. && re_lock 8 500; then
+      re_evaluate
+      case $re_state in 'done' | lost | rebooted | incomplete) re_remove_tree work && re_truncate log err ;; esac
+    fi
+    exec 8<&-
+    cd "$re_top" || return 1
+    re_make_trash 2>/dev/null && return
+  done
+  re_make_trash
+}
+
+re_truncate() {
+  for re_file do
+    if [ -e "$re_file" ]; then true >"$re_file"; fi
+  done
 }
 
 # re_remove_job ID: in re_why what speaks against it. The lock keeps a repeated submission out.
