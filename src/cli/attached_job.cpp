@@ -76,7 +76,7 @@ class Session {
 }  // namespace
 
 int run_attached(Context& context, const Submission& submission) {
-  auto request = submission.request(context.clock(), 0);
+  auto request = submission.request(context.new_job_id(), 0);
   auto files = project_files(context, submission.project);
   std::unique_ptr<Session> session;
   const auto on_signal = [&session](int signal) {

@@ -36,6 +36,8 @@ class Context {
   transport::Prompter& prompter();
   IoContext& io();
   const Clock& clock() const { return m_clock; }
+  /// Opens the registry.
+  JobId new_job_id() { return registry().make_id(m_clock); }
   const sys::UserPaths& paths() const { return m_paths; }
 
   const config::Settings& settings();

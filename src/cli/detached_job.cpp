@@ -60,7 +60,7 @@ void report_started(Context& context, const engine::Place& place, const engine::
 }  // namespace
 
 int start_detached(Context& context, const Submission& submission) {
-  auto request = submission.request(context.clock(), 0);
+  auto request = submission.request(context.new_job_id(), 0);
   auto files = project_files(context, submission.project);
   return context.run([&]() -> Async<int> {
     engine::Submitter submitter(context.fleet(), context.registry(), context.progress());

@@ -57,9 +57,9 @@ JobId continued_job(Context& context, const Parsed& parsed, const std::string& s
 
 }  // namespace
 
-engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) const {
+engine::SubmitRequest Submission::request(const JobId& id, std::size_t i) const {
   engine::SubmitRequest request{places[i], remotes[i], spec};
-  request.spec.id = sys::make_job_id(clock);
+  request.spec.id = id;
   request.spec.python = places[i].python;
   request.source = source;
   request.trust = trust;
@@ -69,7 +69,7 @@ engine::SubmitRequest Submission::request(const Clock& clock, std::size_t i) con
 
 Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams,
                             std::vector<engine::Place> places) {
-  Submission submission{.spec = {.id = sys::make_job_id(context.clock())}};
+  Submission submission{.spec = {.id = context.new_job_id()}};
   submission.project = project_with_id(context);
   submission.places = std::move(places);
   for (const auto& place : submission.places)
@@ -127,7 +127,9 @@ FanSubmission::FanSubmission(Context& from, const Parsed& parsed, Submission wha
 }
 
 Async<engine::Submitted> FanSubmission::submit(std::size_t i) {
-  std::function<engine::SubmitRequest()> make = [this, i] { return submission.request(context.clock(), i); };
+  std::function<engine::SubmitRequest()> make = [this, i] {
+    return submission.request(context.new_job_id(), i);
+  };
   engine::Place place = submission.places[i];
   std::optional<engine::Submitted> submitted;
   std::exception_ptr failure;

@@ -19,8 +19,8 @@ struct Submission {
   engine::Trust trust = engine::Trust::times;
   std::optional<std::chrono::milliseconds> deadline = {};  ///< --deadline
 
-  /// The job for places[i]; each call makes a new one.
-  [[nodiscard]] engine::SubmitRequest request(const Clock& clock, std::size_t i) const;
+  /// The job for places[i].
+  [[nodiscard]] engine::SubmitRequest request(const JobId& id, std::size_t i) const;
 };
 
 /// All but the command and what only `async` and `sync` have: for a job of ours.

@@ -39,7 +39,7 @@ int run_terminal_job(Context& context, const Parsed& parsed) {
                     " instances",
                 "name one of them, or drop -t");
   }
-  auto request = submission.request(context.clock(), 0);
+  auto request = submission.request(context.new_job_id(), 0);
   auto files = project_files(context, submission.project);
   return context.run(
       [&]() -> Async<int> { co_return co_await run_on_terminal(context, std::move(request), files); });

@@ -135,7 +135,7 @@ Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request
   const sys::SystemClock clock;
   for (auto& command : commands) {
     attempt.batch.push_back(attempt.request.spec);
-    attempt.batch.back().id = sys::make_job_id(clock);
+    attempt.batch.back().id = m_registry.make_id(clock);
     attempt.batch.back().command = std::move(command);
   }
   m_registry.add_intents(attempt.batch, attempt.request.place.key);

@@ -82,6 +82,10 @@ class Registry {
   /// What open() has to tell the user ("… was damaged and is now …"); empty when all was well.
   [[nodiscard]] const std::string& note() const { return m_note; }
 
+  /// An id for a new job, later than that of every job known here: the newest stays the newest when the clock
+  /// was set back.
+  [[nodiscard]] JobId make_id(const Clock& clock) const;
+
   /// Writes down that `spec` is about to be submitted at `instance`, in state intent. With spec.index 0 the
   /// next free index of the project is taken; returns the index. It is on the disk before the return. Throws
   /// Error (conflict) when the id or the index is there already.

@@ -39,7 +39,7 @@ int start_batch(Context& context, const Parsed& parsed) {
   const auto submission = read_submission(context, parsed, model::Streams::merged);
   if (submission.places.size() > 1)
     throw Error(ErrorKind::usage, "--batch starts its jobs on one instance", "name it with -i");
-  auto request = submission.request(context.clock(), 0);
+  auto request = submission.request(context.new_job_id(), 0);
   auto files = project_files(context, submission.project);
   return context.run([&]() -> Async<int> {
     engine::Submitter submitter(context.fleet(), context.registry(), context.progress());

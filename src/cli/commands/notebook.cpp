@@ -89,7 +89,7 @@ void Notebook::require(const jobs::Jupyter& jupyter) const {
 engine::SubmitRequest Notebook::request_for(const jobs::Jupyter& jupyter) {
   const auto project = project_with_id(m_context);
   engine::SubmitRequest request{*m_place, remote_project(m_context, *m_place, project),
-                                model::JobSpec{.id = sys::make_job_id(m_context.clock())}};
+                                model::JobSpec{.id = m_context.new_job_id()}};
   auto& spec = request.spec;
   spec.name = m_parsed.text("name").value_or("notebook");
   spec.command = server_command(jupyter, m_parsed.text("dir").value_or(""));

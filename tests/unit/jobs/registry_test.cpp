@@ -67,6 +67,12 @@ int run_in_child(const std::function<void()>& work) {
   return status;
 }
 
+class SetClock final : public re::Clock {
+ public:
+  [[nodiscard]] std::chrono::system_clock::time_point now() const override { return m_now; }
+  std::chrono::system_clock::time_point m_now{std::chrono::hours(24 * 365 * 50)};
+};
+
 class RegistryTest : public testing::Test {
  protected:
   Registry open() const { return Registry::open(m_file, m_clock); }
@@ -226,6 +232,20 @@ TEST_F(RegistryTest, finds_by_index_id_prefix_name_and_newest) {
   EXPECT_EQ(find("train").id, newest);
   EXPECT_EQ(find("").id, newest);
   EXPECT_EQ(find(first.id.text().substr(0, 20)).id, first.id);
+}
+
+TEST_F(RegistryTest, a_new_id_is_the_newest_also_when_the_clock_was_set_back) {
+  using namespace std::chrono_literals;
+  auto registry = open();
+  SetClock clock;
+  EXPECT_EQ(registry.make_id(clock).time(), clock.now());
+  auto spec = spec_of("p", "early");
+  spec.id = registry.make_id(clock);
+  registry.add_intent(spec, "gpu1");
+  clock.m_now -= 24h;
+  EXPECT_EQ(registry.make_id(clock).time(), spec.id.time() + 1ms);
+  clock.m_now += 48h;
+  EXPECT_EQ(registry.make_id(clock).time(), clock.now());
 }
 
 TEST_F(RegistryTest, what_cannot_be_found_is_told_apart) {
