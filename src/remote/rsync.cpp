@@ -127,8 +127,7 @@ Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOption
                                  Progress& progress) {
   RsyncCommand command;
   command.directory = request.root;
-  // Whole seconds would take an edit of equal size within the second of the last one for no edit.
-  command.arguments = {"--files-from=-", "--from0", "--modify-window=-1"};
+  command.arguments = {"--files-from=-", "--from0"};
   if (request.compare == Compare::content) command.arguments.emplace_back("--checksum");
   // Without --force: a directory that is gone here may hold what only the remote has.
   if (request.absent == Absent::remove) command.arguments.emplace_back("--delete-missing-args");

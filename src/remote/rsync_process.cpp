@@ -75,6 +75,7 @@ std::vector<std::string> full_arguments(const RsyncCommand& command, int descrip
   std::vector<std::string> arguments = {
       "rsync",
       "-lpt",
+      "--modify-window=-1",  // of two edits of equal size within one second both are seen
       "--no-inc-recursive",
       "--no-protect-args",  // every argument is a constant and can be checked
       "--no-human-readable",
