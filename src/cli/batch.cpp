@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -12,9 +14,23 @@
 
 namespace re::cli {
 
+namespace {
+
+std::string read_text(const std::string& file) {
+  const auto rest_of = [](std::istream& stream) {
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  if (file == "-") return rest_of(std::cin);
+  std::error_code error;
+  if (!std::filesystem::is_fifo(file, error)) return sys::read_file(file);
+  std::ifstream pipe(file, std::ios::binary);  // <(command) of a shell
+  return rest_of(pipe);
+}
+
+}  // namespace
+
 std::vector<std::string> read_batch(const std::string& file) {
-  const std::string text =
-      file == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : sys::read_file(file);
+  const std::string text = read_text(file);
   std::vector<std::string> commands;
   std::size_t number = 0;
   for (const auto line : split_lines(text)) {

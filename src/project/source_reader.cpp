@@ -34,7 +34,7 @@ void SourceReader::grow(std::size_t used) {
 }
 
 std::string_view SourceReader::read(const std::string& path) {
-  sys::Fd fd(::openat(m_directory.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  sys::Fd fd(::openat(m_directory.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd.is_open()) fd = sys::open_file(m_root / path, O_RDONLY);  // says what is wrong, and with which path
   std::size_t used = 0;
   for (;;) {

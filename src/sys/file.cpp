@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,13 +24,23 @@ Fd open_file(const fs::path& path, int flags, unsigned mode) {
   throw Error(ErrorKind::not_found, "cannot open " + path.string() + ": No such file or directory");
 }
 
+namespace {
+
+// Whether reading it comes to an end by itself. Of all devices only /dev/null stands for a file.
+bool is_finite(const struct stat& status) {
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
+         (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
+}
+
+}  // namespace
+
 std::string read_file(const fs::path& path, std::size_t limit) {
-  const Fd fd = open_file(path, O_RDONLY);
+  const Fd fd = open_file(path, O_RDONLY | O_NONBLOCK);
   std::string content;
   struct stat status{};
-  if (::fstat(fd.get(), &status) == 0 && status.st_size > 0) {
-    content.reserve(std::min(limit, static_cast<std::size_t>(status.st_size)));
-  }
+  if (::fstat(fd.get(), &status) != 0) throw errno_error("read " + path.string(), errno);
+  if (!is_finite(status)) throw Error(ErrorKind::io, "cannot read " + path.string() + ": it is no file");
+  if (status.st_size > 0) content.reserve(std::min(limit, static_cast<std::size_t>(status.st_size)));
   std::array<char, 16384> buffer;
   for (;;) {
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());

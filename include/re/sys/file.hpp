@@ -13,7 +13,8 @@ namespace re::sys {
 
 /// Opens with O_CLOEXEC. Throws Error (io, or not_found when there is no such file).
 Fd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
-/// The whole file. Throws Error (io; not_found; io "is larger than" beyond the limit).
+/// The whole file. Throws Error (io, also for a pipe or a device; not_found; io "is larger than" beyond the
+/// limit).
 std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{64} << 20U);
 /// The whole file, or nothing when it does not exist.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);

@@ -87,6 +87,16 @@ TEST(SignalTest, names_and_numbers) {
   EXPECT_EQ(signal_number("NOPE"), std::nullopt);
 }
 
+TEST(ReadFileTest, a_pipe_or_a_device_is_no_file_and_the_empty_device_is_an_empty_one) {
+  const TemporaryDirectory directory("re-test");
+  const auto pipe = directory.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(read_file(pipe), re::Error);
+  EXPECT_THROW(read_file("/dev/zero"), re::Error);
+  EXPECT_THROW(read_file(directory.path()), re::Error);
+  EXPECT_EQ(read_file("/dev/null"), "");
+}
+
 TEST(AtomicFileTest, nothing_is_seen_before_commit_and_all_after) {
   const TemporaryDirectory directory("re-test");
   const fs::path path = directory.path() / "file";
