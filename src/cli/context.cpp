@@ -293,9 +293,37 @@ std::chrono::milliseconds Context::deadline(const Parsed& parsed) {
 
 namespace {
 
+// The loop may be busy for long, with the files of a large project or a disk that hangs, and hear no signal
+// meanwhile. Who asks again and again is heard here.
+constexpr int k_patience = 3;
+volatile std::sig_atomic_t g_unheard = 0;
+void (*volatile g_pass_on)(int) = nullptr;
+
+extern "C" void count_signal(int signal) {
+  const int unheard = g_unheard + 1;
+  g_unheard = unheard;
+  if (unheard >= k_patience) {
+    sys::restore_terminal();
+    ::_exit(128 + signal);
+  }
+  g_pass_on(signal);
+}
+
+// Stands before Asio's handler, which Asio takes away with its signal set.
+void count_signals() {
+  g_unheard = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action{};
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == count_signal) continue;
+    g_pass_on = action.sa_handler;
+    action.sa_handler = count_signal;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
 // What a running command and its signals share.
 struct Run {
-  explicit Run(asio::io_context& io) : signals(io, SIGINT, SIGTERM, SIGHUP) {}
+  explicit Run(asio::io_context& io) : signals(io, SIGINT, SIGTERM, SIGHUP) { count_signals(); }
   asio::signal_set signals;
   asio::cancellation_signal stop;
   std::exception_ptr failure;
@@ -306,6 +334,7 @@ struct Run {
 
 void watch_signals(Run& run, const std::function<bool(int)>& on_signal) {
   run.signals.async_wait([&run, &on_signal](const boost::system::error_code& error, int signal) {
+    g_unheard = 0;
     if (error || run.has_ended) return;
     const bool is_taken = on_signal && on_signal(signal);
     if (!is_taken && run.signal != 0) {  // asked twice: the first was not heard

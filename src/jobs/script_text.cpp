@@ -28,6 +28,7 @@ std::string fault_function() {
     // A subshell has the $$ of its parent. That of a patch is left alive, to clean up.
     if (!parts[0].starts_with("patch.")) text += "sh -c 'kill -9 \"$PPID\"'\n";
   }
+  if (parts[2] == "slow") text += "sleep 1\nreturn 0\n";
   if (parts[2] == "hang") text += "while :; do sleep 1000; done\n";
   text += "printf '%s\\n' \"$1: " + reason + "\" >&2\nreturn 1\n}\n";
   return text;

@@ -25,6 +25,10 @@ void failpoint(const char* step) {
   if (parts[2] == "hang") {
     for (;;) ::pause();
   }
+  if (parts[2] == "interrupt") {
+    ::raise(SIGINT);
+    return;
+  }
   throw errno_error("pass failpoint " + std::string(step), parts[2] == "enospc" ? ENOSPC : EIO);
 }
 
