@@ -4,6 +4,12 @@
 
 namespace re::cli {
 
+namespace {
+
+constexpr std::size_t k_longest_line = std::size_t{1} << 20U;  // what is longer is matched in pieces
+
+}  // namespace
+
 struct LineFilter::Compiled {
   regex_t expression{};
 };
@@ -36,6 +42,7 @@ std::string LineFilter::feed(std::string_view text) {
     begin = end + 1;
   }
   m_held.erase(0, begin);
+  if (m_held.size() > k_longest_line) matching += finish();
   return matching;
 }
 

@@ -37,7 +37,7 @@ class MarkedRun final : public ScriptRun {
         if (status.code == k_stale_login) co_return Begun::stale_login;
         throw no_answer();
       }
-      if (m_output.noise() > k_noise_limit) throw no_answer();
+      if (m_output.noise() + m_error.noise() > k_noise_limit) throw no_answer();
     }
     co_return Begun::yes;
   }

@@ -23,6 +23,7 @@ MarkScanner::MarkScanner(std::string_view nonce)
       m_end("\036RE1 " + std::string(nonce) + " END ") {}
 
 std::string MarkScanner::feed(std::string_view data) {
+  if (m_outcome) return {};
   m_held += data;
   if (!m_has_begun) skip_noise();
   return m_has_begun && !m_outcome ? take_payload() : std::string();
@@ -50,8 +51,10 @@ std::string MarkScanner::take_payload() {
 }
 
 void MarkScanner::take_end(std::size_t at) {
-  if (at == std::string::npos) return;  // the rest of the line is yet to come
-  const std::string_view line = std::string_view(m_held).substr(m_end.size(), at - m_end.size());
+  constexpr std::size_t k_longest = std::size_t{1} << 16U;           // as far as it is read
+  if (at == std::string::npos && m_held.size() < k_longest) return;  // the rest of the line is yet to come
+  const auto size = std::min(at, m_held.size()) - m_end.size();
+  const std::string_view line = std::string_view(m_held).substr(m_end.size(), size);
   const auto blank = line.find(' ');
   Outcome outcome;
   outcome.code = parse_number<int>(line.substr(0, blank)).value_or(-1);

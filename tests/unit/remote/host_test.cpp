@@ -93,6 +93,17 @@ TEST(MarkScannerTest, finds_marks_however_the_stream_is_cut) {
   }
 }
 
+TEST(MarkScannerTest, what_follows_the_end_or_never_ends_is_not_kept) {
+  re::remote::MarkScanner scanner("nonce");
+  EXPECT_EQ(scanner.feed("\036RE1 nonce BEGIN\n\036RE1 nonce END 3 " + std::string(10'000, 'x')), "");
+  EXPECT_FALSE(scanner.outcome());
+  EXPECT_EQ(scanner.feed(std::string(60'000, 'x')), "");
+  ASSERT_TRUE(scanner.outcome());
+  EXPECT_EQ(scanner.outcome()->code, 3);
+  EXPECT_EQ(scanner.feed("\036RE1 nonce BEGIN\nmore"), "");
+  EXPECT_EQ(scanner.flush(), "");
+}
+
 TEST(MarkScannerTest, a_line_is_passed_on_whole) {
   re::remote::MarkScanner scanner("nonce");
   EXPECT_EQ(scanner.feed("\036RE1 nonce BEGIN\na line\n"), "a line\n");
