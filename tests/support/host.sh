@@ -14,6 +14,8 @@
 # HOST_MODE forces one. disk/etc/extra.conf holds sshd options that win; while disk/etc/down exists, no sshd is started.
 # In mode root `make` heeds also HOST_KEY_TYPE (ed25519, rsa), HOST_SERVER (openssh, dropbear), and HOST_SOFTWARE: an
 # unpacked openssh-server that runs in place of the machine's. A file disk/etc/pam.sshd is its /etc/pam.d/sshd.
+# Each run is a boot with a boot id of its own (not in mode plain); while disk/etc/container exists it has the machine's, as
+# a container that was started again.
 set -u
 
 fail() {
@@ -166,6 +168,10 @@ mount_all() { # in the namespaces, before anything else runs there
   fi
   mount -t devpts -o newinstance,ptmxmode=0666,$terminals devpts /dev/pts || return 1
   [ -L /dev/ptmx ] || mount --bind /dev/pts/ptmx /dev/ptmx || return 1
+  if [ ! -e etc/container ]; then
+    cat /proc/sys/kernel/random/uuid >/run/boot_id
+    mount --bind /run/boot_id /proc/sys/kernel/random/boot_id || return 1
+  fi
   hostname re-testbed
 }
 

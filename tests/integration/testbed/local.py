@@ -198,8 +198,14 @@ class Terminal:
 
     def __exit__(self, *_):
         Local._end(self.process)
-        os.close(self._master)
+        self.hang_up()
         os.close(self._slave)
+
+    def hang_up(self):
+        """Closes the window: nothing can be read or written any more, and its session gets SIGHUP."""
+        if self._master is not None:
+            os.close(self._master)
+        self._master = None
 
     def resize(self, columns, rows):
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -20,11 +20,12 @@ ACCOUNTS = {
     "fin": ("/usr/bin/fish", "canary-fin-c3a7"),
     "tess": ("/usr/bin/tcsh", "canary-tess-20be"),
     "dan": ("/bin/dash", "canary-dan-9e64"),
+    "cora": ("/bin/bsd-csh", "canary-cora-7b12"),
 }
 
 # Where each login shell reads what it does before a command.
 _STARTUP = {"/bin/bash": ".bashrc", "/usr/bin/zsh": ".zshenv", "/usr/bin/fish": ".config/fish/config.fish",
-            "/usr/bin/tcsh": ".tcshrc", "/bin/dash": None}
+            "/usr/bin/tcsh": ".tcshrc", "/bin/bsd-csh": ".cshrc", "/bin/dash": None}
 
 
 class Remote:
@@ -57,9 +58,10 @@ class Remote:
 
     # The machine as a whole
 
-    def _start(self):
+    def _start(self, port=None):
         for _ in range(20):
-            self.port = random.randint(20000, 30000)  # below the range from which the kernel gives ports to clients
+            # Below the range from which the kernel gives ports to clients.
+            self.port = port or random.randint(20000, 30000)
             self._log = open(self.directory / "log", "wb")
             death = signal.SIGTERM if self.mode == "plain" else signal.SIGKILL
             self._server = subprocess.Popen([str(HOST), "run", str(self.directory), str(self.port)],
@@ -91,8 +93,22 @@ class Remote:
         self._stop()
 
     def power_on(self):
-        """Boots it again with the disk it had; it gets another port."""
-        self._start()
+        """Boots it again with the disk it had, at the port it had; its boot id is another."""
+        self._start(self.port)
+
+    def be_container(self):
+        """From the next boot on the boot id is that of the machine it runs on, and stays."""
+        (self.directory / "disk/etc/container").touch()
+
+    def inside(self, *command):
+        """Runs a command there as its superuser (not in mode plain); its output."""
+        spaces = ["--mount", "--pid", "--uts"] + (["--user", "--preserve-credentials"] if self.mode == "user" else [])
+        return subprocess.run(["nsenter", "--target", str(self._first_process()), *spaces, *command], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+
+    def path(self, name):
+        """A file as those see it who are logged in, with what is mounted there (not in mode plain)."""
+        return pathlib.Path(f"/proc/{self._first_process()}/root") / str(name).lstrip("/")
 
     def close(self):
         self._stop()
