@@ -17,7 +17,8 @@ re_patch_snapshot() (
 re_patch() {
   LC_ALL=C TZ=UTC0
   export LC_ALL TZ
-  re_name=$1 re_base=$2 re_project=$(re_absolute "$3") re_id=$4 re_edits=$5 re_sums=$6
+  re_find_absolute "$3"
+  re_name=$1 re_base=$2 re_project=$re_absolute re_id=$4 re_edits=$5 re_sums=$6
   re_unlinked=$7 re_emptied=$8 re_run=$9
   shift 9
   re_is_plain_name "$re_name" && re_is_plain_name "$re_base" && re_is_plain_name "$re_id" || return 1

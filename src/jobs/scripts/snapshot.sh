@@ -52,7 +52,8 @@ re_can_sum() {
 # marks it with the project's id. Says READY, or FOREIGN <id> when it is marked with another.
 re_prepare_project() (
   LC_ALL=C && export LC_ALL
-  dir=$(re_absolute "$1")
+  re_find_absolute "$1"
+  dir=$re_absolute
   id=$2
   shift 2
   mkdir -p "$dir" || return 1
@@ -289,7 +290,8 @@ re_make_snapshot() (
   LC_ALL=C && export LC_ALL
   umask 077
   name=$1
-  re_project=$(re_absolute "$2")
+  re_find_absolute "$2"
+  re_project=$re_absolute
   id=$3
   manifest=$4
   shift 4

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Trees of files: what making a snapshot and making a work tree have in common.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
 re_snapshot_fail() {
   printf 're: %s\n' "$*" >&2
@@ -12,11 +12,11 @@ re_first_line() {
   head -n 1 "$1" 2>/dev/null | cut -c 1-300
 }
 
-# A project's directory as an absolute path: relative ones start at the home.
-re_absolute() {
+# In re_absolute a project's directory as an absolute path: a relative one starts at the home.
+re_find_absolute() {
   case $1 in
-    /*) printf '%s' "$1" ;;
-    *) printf '%s' "$HOME/$1" ;;
+    /*) re_absolute=$1 ;;
+    *) re_absolute=$HOME/$1 ;;
   esac
 }
 
