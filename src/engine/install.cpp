@@ -126,7 +126,7 @@ InstallPlan plan_packages(std::vector<std::string> words) {
 void write_requirements(const project::Project& project, const InstallPlan& plan) {
   if (plan.generated.empty() || read(project, k_requirements) == plan.generated) return;
   constexpr unsigned k_mode = 0644;
-  sys::write_file_atomic(project.root / k_requirements, plan.generated, k_mode);
+  sys::write_file_atomic(project.root / k_requirements, plan.generated, k_mode, sys::Link::replace);
 }
 
 Async<bool> is_installed(remote::Host& host, const InstallPlace& place, const InstallPlan& plan,

@@ -369,7 +369,7 @@ void write_file_list(const fs::path& root, const FileSet& files) {
   const fs::path file = root / k_project_directory / "rsync.db";
   const std::string list = format_file_list(files);
   if (sys::read_file_if_exists(file) == list) return;  // a write waits for the disk
-  sys::write_file_atomic(file, list, 0644);
+  sys::write_file_atomic(file, list, 0644, sys::Link::replace);
 }
 
 std::optional<std::vector<std::string>> read_file_list(const fs::path& root) {

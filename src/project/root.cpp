@@ -47,7 +47,7 @@ constexpr std::array<InitialFile, 4> k_initial_files = {{
 
 void create_if_missing(const fs::path& path, std::string_view content) {
   struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0) sys::write_file_atomic(path, content, 0644);
+  if (::lstat(path.c_str(), &status) != 0) sys::write_file_atomic(path, content, 0644, sys::Link::replace);
 }
 
 std::string load_id(const fs::path& root) {
@@ -70,7 +70,16 @@ fs::path without_links(const fs::path& path) {
   return result;
 }
 
+// Through a link, our files would be written where whoever made the project chose.
+void refuse_link(const fs::path& directory) {
+  std::error_code error;
+  if (!fs::is_symlink(directory, error)) return;
+  throw Error(ErrorKind::config, directory.string() + " is a symbolic link, and re writes files there",
+              "put a directory in its place");
+}
+
 Project load(const fs::path& root) {
+  refuse_link(root / k_project_directory);
   return {root, root.filename().string(), load_id(root)};
 }
 
@@ -103,6 +112,7 @@ Project init_project(const fs::path& directory) {
   const fs::path settings = root / k_project_directory;
   if (::mkdir(settings.c_str(), 0755) != 0 && errno != EEXIST)
     throw errno_error("make " + settings.string(), errno);
+  refuse_link(settings);
   for (const auto& [leaf, content] : k_initial_files) create_if_missing(settings / leaf, content);
   create_if_missing(settings / "id", sys::random_hex(k_id_bytes) + "\n");
   return load(root);

@@ -74,8 +74,8 @@ fs::path resolve_links(const fs::path& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const fs::path& path, unsigned mode)
-    : m_path(resolve_links(path)), m_temporary(m_path.string() + ".XXXXXX") {
+AtomicFile::AtomicFile(const fs::path& path, unsigned mode, Link link)
+    : m_path(link == Link::follow ? resolve_links(path) : path), m_temporary(m_path.string() + ".XXXXXX") {
   m_fd.reset(::mkostemp(m_temporary.data(), O_CLOEXEC));
   if (!m_fd.is_open()) throw errno_error("write " + m_path.string(), errno);
   if (::fchmod(m_fd.get(), mode) != 0) throw errno_error("set the mode of " + m_path.string(), errno);
@@ -101,8 +101,8 @@ void AtomicFile::commit() {
   ::fsync(open_file(parent, O_RDONLY | O_DIRECTORY).get());
 }
 
-void write_file_atomic(const fs::path& path, std::string_view data, unsigned mode) {
-  AtomicFile file(path, mode);
+void write_file_atomic(const fs::path& path, std::string_view data, unsigned mode, Link link) {
+  AtomicFile file(path, mode, link);
   file.write(data);
   file.commit();
 }

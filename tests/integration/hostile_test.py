@@ -218,6 +218,26 @@ class Repository(Hostile):
                         if kept is not None:
                             path.write_bytes(kept)
 
+    def test_links_lead_no_writing_out_of_the_project(self):
+        me = self.me
+        outside = me.home / "outside"
+        outside.mkdir()
+        (outside / "precious").write_text("mine\n")
+        (me.project / "y.py").write_text("import numpy\n")
+        for name, target in ((".recompute/rsync.db", "precious"), ("requirements.txt", "absent"), (".recompute/exclude", "absent")):
+            (me.project / name).unlink(missing_ok=True)
+            (me.project / name).symlink_to(outside / target)
+        for words in (["init"], ["install"], ["rsync", "--force"], ["async", "true"]):
+            me.run("re", *words)
+        (me.project / ".recompute").rename(outside / "settings")
+        (me.project / ".recompute").symlink_to(outside / "settings")
+        for words in (["init"], ["async", "true"]):
+            refused = me.run("re", *words)
+            self.assertEqual(refused.code, 3, str(refused))
+            self.assertIn("symbolic link", refused.err)
+        (outside / "settings").rename(me.project / "settings")
+        self.assertEqual({path.name: path.read_text() for path in outside.iterdir()}, {"precious": "mine\n"})
+
     def make(self, path, kind):
         if kind == "pipe":
             os.mkfifo(path)

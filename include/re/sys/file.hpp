@@ -19,13 +19,17 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit = std
 /// The whole file, or nothing when it does not exist.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 
+/// What becomes of a symbolic link where a file is to be written: the file that it points to is replaced, or
+/// the link itself. Where others than the user may have made it (in a project that was cloned), follow would
+/// write where they choose.
+enum class Link { follow, replace };
+
 /// A file that appears whole or not at all: written beside its place, synced, renamed by commit().
-/// Without commit() the temporary file is removed and the old content stays. A symbolic link at `path` is
-/// followed: the file it points to is replaced, the link stays.
+/// Without commit() the temporary file is removed and the old content stays.
 class AtomicFile {
  public:
   /// Throws Error (io). The file gets exactly `mode`, whatever the umask.
-  explicit AtomicFile(const std::filesystem::path& path, unsigned mode = 0600);
+  explicit AtomicFile(const std::filesystem::path& path, unsigned mode = 0600, Link link = Link::follow);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -42,7 +46,8 @@ class AtomicFile {
 };
 
 /// write + commit in one.
-void write_file_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0600);
+void write_file_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0600,
+                       Link link = Link::follow);
 
 /// Makes the directory (and its parents) with mode 0700 if it is missing. Throws Error (config) when what is
 /// there is not a directory, not ours, or open to others for writing.

@@ -126,6 +126,18 @@ TEST(AtomicFileTest, a_symbolic_link_stays_one) {
   EXPECT_EQ(read_file(directory.path() / "real"), "new");
 }
 
+TEST(AtomicFileTest, a_symbolic_link_is_replaced_where_it_leads_elsewhere) {
+  const TemporaryDirectory directory("re-test");
+  const auto file = directory.path() / "file";
+  const auto link = directory.path() / "link";
+  write_file_atomic(file, "old");
+  fs::create_symlink("file", link);
+  write_file_atomic(link, "new", 0644, Link::replace);
+  EXPECT_EQ(read_file(file), "old");
+  EXPECT_FALSE(fs::is_symlink(link));
+  EXPECT_EQ(read_file(link), "new");
+}
+
 TEST(PrivateDirectoryTest, one_that_others_can_write_is_refused) {
   const TemporaryDirectory directory("re-test");
   const fs::path path = directory.path() / "a/b";
