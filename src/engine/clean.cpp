@@ -18,6 +18,12 @@ std::chrono::system_clock::time_point end_of(const model::JobStatus& job) {
   return job.ended.value_or(job.id.time());
 }
 
+// A job's end is told from the uptime, and may be a second ahead of the clock.
+std::chrono::system_clock::duration age_of(const model::JobStatus& job,
+                                           std::chrono::system_clock::time_point now) {
+  return std::max(now - end_of(job), std::chrono::system_clock::duration::zero());
+}
+
 // What the rules but that of the size let go, oldest first.
 std::vector<model::JobStatus> candidates(const jobs::Listing& listing, const CleanRules& rules) {
   std::vector<model::JobStatus> ended;
@@ -32,7 +38,7 @@ std::vector<model::JobStatus> candidates(const jobs::Listing& listing, const Cle
   std::map<std::string, std::size_t> stay;
   for (auto job = ended.rbegin(); job != ended.rend(); ++job) {
     auto& newest = stay[job->project_id];
-    const bool is_kept = newest < rules.keep || listing.now - end_of(*job) < rules.older_than;
+    const bool is_kept = newest < rules.keep || age_of(*job, listing.now) < rules.older_than;
     if (is_kept) job->state = JobState::unknown;
     ++newest;
   }

@@ -139,7 +139,8 @@ std::string render(Context& context, const std::vector<Cleaning*>& cleanings) {
     for (const auto& job : cleaning->plan.jobs) {
       std::string state(to_string(job.state));
       if (job.exit_code) state += " (exit " + std::to_string(*job.exit_code) + ")";
-      const auto age = cleaning->plan.now - job.ended.value_or(job.id.time());
+      const auto end = std::min(job.ended.value_or(job.id.time()), cleaning->plan.now);
+      const auto age = cleaning->plan.now - end;
       table.add_row({{std::to_string(cleaning->indexes[job.id])},
                      {job.name},
                      {cleaning->place.label},

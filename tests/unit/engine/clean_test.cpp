@@ -67,6 +67,14 @@ TEST_F(CleanPlanTest, age_is_counted_from_the_end_by_the_hosts_clock) {
   EXPECT_THAT(planned(rules), ElementsAre(1));
 }
 
+TEST_F(CleanPlanTest, an_end_that_is_told_a_second_ahead_of_the_clock_has_the_age_of_none) {
+  add(JobState::done, -1s);
+  CleanRules rules;
+  rules.keep = 0;
+  rules.older_than = 0s;
+  EXPECT_THAT(planned(rules), ElementsAre(1));
+}
+
 TEST_F(CleanPlanTest, the_newest_of_each_project_stay) {
   add(JobState::done, 3 * k_day, {}, 1, "p");
   add(JobState::done, 2 * k_day, {}, 1, "p");
