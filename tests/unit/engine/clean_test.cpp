@@ -68,7 +68,8 @@ TEST_F(CleanPlanTest, age_is_counted_from_the_end_by_the_hosts_clock) {
 }
 
 TEST_F(CleanPlanTest, an_end_that_is_told_a_second_ahead_of_the_clock_has_the_age_of_none) {
-  add(JobState::done, -1s);
+  add(JobState::done, 0h);
+  m_listing.jobs.back().ended = k_now + 1s;
   CleanRules rules;
   rules.keep = 0;
   rules.older_than = 0s;
