@@ -86,6 +86,7 @@ class Ssh(testbed.TestCase):
             terminal.expect("ready> ")
             terminal.send("echo still''there\n")
             terminal.expect("stillthere")
+            terminal.expect("ready> ")  # a ^D before the shell edits the line is lost
             terminal.send("\x04")
             self.assertEqual(terminal.wait(), 0)
             self.assertTrue(terminal.is_restored())
