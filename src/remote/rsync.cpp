@@ -121,6 +121,25 @@ void require_sources(const std::vector<std::string>& sources) {
   }
 }
 
+// The pattern under which rsync 3.2.5 to 3.5.0 take exactly this name from a sender (exclude.c,
+// add_implied_include). They read what is asked for as a shell would: a backslash escapes a wildcard, and is
+// itself otherwise. Before 3.5.0 one at the end was lost, so the narrowest class that has it stands there.
+std::string exact_pattern(const std::string& name) {
+  const std::size_t last = name.find_last_not_of('\\');
+  const std::size_t end = last == std::string::npos ? 0 : last + 1;
+  std::string pattern;
+  for (std::size_t at = 0; at < end; ++at) {
+    const char letter = name[at];
+    const bool was_backslash = at > 0 && name[at - 1] == '\\';
+    const bool is_special =
+        letter == '*' || letter == '?' || letter == '[' || (letter == ']' && was_backslash);
+    if (is_special) pattern += '\\';
+    pattern += letter;
+  }
+  for (std::size_t at = end; at < name.size(); ++at) pattern += "[[-^]";
+  return pattern;
+}
+
 }  // namespace
 
 Async<TransferReport> sync_files(Host& host, SyncRequest request, TransferOptions options,
@@ -187,10 +206,8 @@ Async<std::optional<PullReport>> pull(Host& host, std::vector<std::string> candi
                                       std::string destination, TransferOptions options, Progress& progress) {
   const SplitPath wanted = split_path(candidates.at(0));
   RsyncCommand command;
-  command.names = wanted.name.empty() ? "." : "./" + wanted.name;
-  command.names += '\0';
-  command.arguments = {"--recursive",  "--no-relative",     "--files-from=-", "--from0",
-                       "--safe-links", "--chmod=Fu-s,Fg-s", "re:./"};
+  command.arguments = {"--recursive", "--safe-links", "--chmod=Fu-s,Fg-s"};
+  command.arguments.push_back("re:./" + exact_pattern(wanted.name));
   command.arguments.push_back(local_argument(destination.empty() ? "." : destination));
   command.place = {{}, wanted.name, Direction::pull};
   for (const auto& candidate : candidates)

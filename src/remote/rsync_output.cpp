@@ -162,6 +162,11 @@ Error describe_failure(const RsyncFailure& failure) {
     return {ErrorKind::protocol, host + " sent names that were not asked for" + because,
             "do not trust what comes from there"};
   }
+  // Debian's 3.2.7-1+deb12u6 takes the mark of a file that is to go for a broken list.
+  if (contains_any(text, {"invalid file mode 00 for "})) {
+    return {ErrorKind::unsupported, "the rsync on " + host + " has a fault: it cannot delete files",
+            "upgrade it there (3.5.0 can), or leave out --delete"};
+  }
   if (failure.code == k_code_protocol || contains_any(text, {"protocol version mismatch"})) {
     return {ErrorKind::protocol, "the rsync on " + host + " does not speak rsync's protocol" + because,
             "see what `rsync --version` says there"};

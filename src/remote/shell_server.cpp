@@ -107,8 +107,8 @@ Async<std::optional<std::string>> ShellServer::receive_request() {
   }
 }
 
-// Every argument is one of ours and a constant: the place is given by the directory, so the path is always
-// "./".
+// Every option is one of ours and a constant: the place is given by the directory. What our rsync asks for is
+// a pattern for a shell, while no shell reads it there: the name itself stands in its place.
 std::vector<std::string> ShellServer::check(std::vector<std::string> words) const {
   const bool is_server = words.size() > 4 && words[0] == "rsync" && words[1] == "--server" &&
                          words[words.size() - 2] == "." && words.back().starts_with("./");
@@ -118,6 +118,7 @@ std::vector<std::string> ShellServer::check(std::vector<std::string> words) cons
                 "is there an option in ~/.popt or a strange rsync first in PATH?");
   }
   words.erase(words.begin());
+  words.back() = is_sender ? "./" + m_place.argument : "./";
   return words;
 }
 

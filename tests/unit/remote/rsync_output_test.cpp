@@ -78,6 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ErrorKind::not_found},
         FailureCase{11, "rsync: [receiver] write failed on \"/x\": No space left on device (28)\n", true,
                     ErrorKind::remote},
+        FailureCase{2, "file has vanished: \"/x/a\"\ninvalid file mode 00 for a [Receiver]\n", false,
+                    ErrorKind::unsupported},
         FailureCase{12, "rsync: connection unexpectedly closed (0 bytes received so far) [sender]\n", false,
                     ErrorKind::unreachable},
         FailureCase{255, "", false, ErrorKind::unreachable},

@@ -8,62 +8,21 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <fstream>
-#include <map>
 #include <random>
 #include <thread>
 
-#include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/deadline.hpp"
-#include "re/sys/file.hpp"
-#include "unit/remote/altered_connection.hpp"
+#include "unit/remote/rsync_fixture.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace re::remote;
 using re::ErrorKind;
-namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-template <class T>
-T run_to_end(boost::asio::io_context& io, re::Async<T> task) {
-  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-  io.restart();
-  io.run();
-  return result.get();
-}
-
-class RecordingProgress final : public re::Progress {
- public:
-  void step(std::string_view) override {}
-  void advance(std::uint64_t done, std::uint64_t total) override {
-    m_done = done;
-    m_total = total;
-  }
-  void note(std::string_view text) override { m_notes.emplace_back(text); }
-
-  std::uint64_t m_done = 0;
-  std::uint64_t m_total = 0;
-  std::vector<std::string> m_notes;
-};
-
-// Every path below a directory, with what it is and holds.
-std::map<std::string, std::string> tree(const fs::path& root) {
-  std::map<std::string, std::string> entries;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    const std::string name = entry.path().lexically_relative(root).string();
-    if (entry.is_symlink()) {
-      entries[name] = "link to " + fs::read_symlink(entry.path()).string();
-    } else {
-      entries[name] = entry.is_directory() ? "directory" : "file " + re::sys::read_file(entry.path());
-    }
-  }
-  return entries;
-}
 
 std::string random_bytes(std::size_t size) {
   std::mt19937_64 random(20261121);  // a fixed seed: the content only has to be incompressible and unlike
@@ -92,87 +51,6 @@ bool comes_true(Condition condition) {
   while (!condition() && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
   return condition();
 }
-
-// The real rsync sends, but every name in its stream is replaced on the way by another of the same length.
-std::string lying_rsync(const std::string& truth, const std::string& lie) {
-  return "#!/usr/bin/python3\n"
-         "import os, subprocess, sys\n"
-         "child = subprocess.Popen(['/usr/bin/rsync'] + sys.argv[1:], stdout=subprocess.PIPE)\n"
-         "while True:\n"
-         "    data = os.read(child.stdout.fileno(), 65536)\n"
-         "    if not data: break\n"
-         "    data = data.replace(b'" +
-         truth + "', b'" + lie +
-         "')\n"
-         "    while data: data = data[os.write(1, data):]\n"
-         "sys.exit(child.wait())\n";
-}
-
-class RsyncTest : public testing::Test {
- protected:
-  RsyncTest() {
-    fs::create_directories(m_home);
-    fs::create_directories(m_here);
-    fs::create_directories(m_programs);
-    m_options.remote_shell = {RE_REMOTE_SHELL_HELPER};
-    m_options.io_timeout = 60s;
-  }
-
-  void write(const fs::path& path, const std::string& text) {
-    fs::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-  }
-
-  // What the far side finds as rsync.
-  void replace_remote_rsync(const std::string& script) {
-    const fs::path file = m_programs / "rsync";
-    write(file, script);
-    fs::permissions(file, fs::perms::owner_all);
-    m_prologue = "export PATH=" + re::shell_quote(m_programs.string()) + ":\"$PATH\"";
-  }
-
-  Host& host() {
-    m_host = std::make_unique<Host>(
-        std::make_unique<AlteredConnection>(m_io.get_executor(), m_home.string(), m_prologue, m_break_after),
-        "there");
-    return *m_host;
-  }
-
-  TransferReport sync(std::vector<std::string> paths, Absent absent = Absent::fail) {
-    SyncRequest request{m_here, std::move(paths), "project", absent};
-    return run_to_end(m_io, sync_files(host(), request, m_options, m_progress));
-  }
-  TransferReport push_to(std::vector<std::string> sources, std::string destination) {
-    return run_to_end(m_io, push(host(), std::move(sources), std::move(destination), m_options, m_progress));
-  }
-  TransferReport pull_from(std::string source, const fs::path& destination) {
-    auto report = run_to_end(m_io, pull(host(), {source}, destination, m_options, m_progress));
-    if (!report) throw re::Error(ErrorKind::not_found, "no " + source);
-    return std::move(report->transfer);
-  }
-
-  template <class Function>
-  re::Error error_of(Function function) {
-    try {
-      function();
-    } catch (const re::Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "no error";
-    return {ErrorKind::usage, "none"};
-  }
-
-  boost::asio::io_context m_io;
-  re::sys::TemporaryDirectory m_directory{"re-test rsync's"};  // with what needs quoting
-  fs::path m_home = m_directory.path() / "home";
-  fs::path m_here = m_directory.path() / "here";
-  fs::path m_programs = m_directory.path() / "programs";
-  std::string m_prologue = ":";
-  std::size_t m_break_after = AlteredConnection::k_unbroken;
-  TransferOptions m_options;
-  RecordingProgress m_progress;
-  std::unique_ptr<Host> m_host;
-};
 
 const std::vector<std::string> k_odd_names = {
     "plain",         "sp ace", "-lead",      "--delete",    "#hash",     ";semicolon", "co:lon",
@@ -457,31 +335,6 @@ TEST_F(RsyncTest, a_directory_that_cannot_be_made_is_said) {
   const auto error = error_of([&] { sync({"a"}); });
   EXPECT_EQ(error.kind(), ErrorKind::remote);
   EXPECT_THAT(error.what(), HasSubstr("project"));
-}
-
-TEST_F(RsyncTest, a_malicious_sender_writes_nothing_that_was_not_asked_for) {
-  write(m_home / "bin/wanted_name", "evil");
-  const auto before = tree(m_directory.path());
-  for (const char* lie : {"../evil_one", ".bash_login", "a/b/c/d/e/f", "/tmp/re-evl"}) {
-    ASSERT_EQ(std::string_view(lie).size(), std::string_view("wanted_name").size());
-    replace_remote_rsync(lying_rsync("wanted_name", lie));
-    const auto error = error_of([&] { pull_from("bin/wanted_name", m_here / "safe/"); });
-    EXPECT_EQ(error.kind(), ErrorKind::protocol) << lie << ": " << error.what();
-    fs::remove_all(m_here / "safe");
-    fs::remove_all(m_programs / "rsync");
-    EXPECT_EQ(tree(m_directory.path()), before) << lie;
-    EXPECT_FALSE(fs::exists("/tmp/re-evl"));
-  }
-}
-
-TEST_F(RsyncTest, a_malicious_sender_of_a_directory_stays_inside) {
-  write(m_home / "bin/wanted_name", "evil");
-  for (const char* lie : {"../evil_one", "/tmp/re-evl"}) {
-    replace_remote_rsync(lying_rsync("wanted_name", lie));
-    error_of([&] { pull_from("bin/", m_here / "safe"); });
-    EXPECT_FALSE(fs::exists(m_here / "evil_one"));
-    EXPECT_FALSE(fs::exists("/tmp/re-evl"));
-  }
 }
 
 TEST_F(RsyncTest, pull_takes_the_first_that_exists) {
