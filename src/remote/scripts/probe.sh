@@ -38,7 +38,7 @@ re_step() {
 }
 
 # re_await NAME SECONDS KEEPER: sets re_code to the exit code of a step of this background process, or to "hangs" when it
-# does not end in time. It is killed then; one that cannot be killed (it waits in the kernel) is left, with all the descriptors
+# does not end in time. It is killed then, behind its keeper, which would begin the next step; one that cannot be killed (it waits in the kernel) is left, with all the descriptors
 # above 2 that it was given.
 re_await() {
   re_code=
@@ -60,7 +60,7 @@ re_await() {
   done
   re_code=hangs
   { read -r re_text <"$re_scratch.$1.pid"; } 2>/dev/null || re_text=
-  kill -9 ${re_text:+"$re_text"} "$3" 2>/dev/null
+  kill -9 "$3" ${re_text:+"$re_text"} 2>/dev/null
 }
 
 # re_print_output KEY NAME
