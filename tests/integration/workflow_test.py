@@ -252,7 +252,8 @@ class Workflow(testbed.TestCase):
     def test_clean_shows_what_goes_asks_and_leaves_what_lives(self):
         remote = self.remote()
         local = self.project(remote)
-        self.assert_ok(local.run("re", "sync", "head -c 3000000 /dev/zero > out"))
+        # Of a file that is just being written back ext4 may say that it has no blocks.
+        self.assert_ok(local.run("re", "sync", "head -c 3000000 /dev/zero > out; sync out"))
         write(local, "x.py", "print('edited')\n")
         self.assert_ok(local.run("re", "sync", "--name", "second", "true"))
         self.assert_ok(local.run("re", "async", "sleep 1000"))
