@@ -25,12 +25,20 @@ Error interrupted() {
   return Error(ErrorKind::interrupted, "the channel was closed while in use");
 }
 
-// ECONNRESET: a socket whose peer left data unread.
-bool is_end(ssize_t got) {
-  return got == 0 || errno == ECONNRESET;
-}
-
 }  // namespace
+
+std::optional<std::string> read_available(int fd) {
+  // Not a string of this size: most pieces are small, and to fill it costs more than to copy.
+  std::array<char, k_chunk> buffer;
+  ssize_t got = ::read(fd, buffer.data(), buffer.size());
+  // Linux looks whether the other side of a pseudo-terminal is closed after it found no bytes: what was
+  // written in between is still there.
+  if (got < 0 && errno == EIO) got = ::read(fd, buffer.data(), buffer.size());
+  if (got >= 0) return std::string(buffer.data(), static_cast<std::size_t>(got));
+  if (errno == EIO || errno == ECONNRESET) return std::string();  // a socket whose peer left data unread
+  if (errno != EAGAIN && errno != EINTR) throw errno_error("read from a channel", errno);
+  return std::nullopt;
+}
 
 ChannelStreams::ChannelStreams(const asio::any_io_executor& executor, Ends ends)
     : m_input(executor),
@@ -59,22 +67,15 @@ void ChannelStreams::stop_watching(int fd) {
 }
 
 std::optional<Chunk> ChannelStreams::read_ready() {
-  std::array<char, k_chunk>
-      buffer;  // not a string of this size: most pieces are small, and to fill it costs more than to copy
   m_serve_error_first = !m_serve_error_first;
   for (const bool from_error : {m_serve_error_first, !m_serve_error_first}) {
     sys::Fd& fd = from_error ? m_error : m_output;
     if (!fd.is_open()) continue;
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got > 0) {
-      return Chunk{from_error ? Chunk::Stream::error : Chunk::Stream::output,
-                   std::string(buffer.data(), static_cast<std::size_t>(got))};
-    }
-    if (is_end(got)) {
-      fd.reset();
-    } else if (errno != EAGAIN && errno != EINTR) {
-      throw errno_error("read from a channel", errno);
-    }
+    auto data = read_available(fd.get());
+    if (!data) continue;
+    if (!data->empty())
+      return Chunk{from_error ? Chunk::Stream::error : Chunk::Stream::output, std::move(*data)};
+    fd.reset();
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "re/sys/fd.hpp"
@@ -12,11 +13,15 @@
 
 namespace re::transport {
 
+/// One read of a descriptor that does not block, at most 64 KiB; empty: its end, also where a peer or the
+/// other side of a pseudo-terminal has gone. Nothing: not now. Throws Error.
+std::optional<std::string> read_available(int fd);
+
 class ChannelStreams {
  public:
   struct Ends {
-    sys::Fd input;   ///< a socket or a pseudo-terminal's master
-    sys::Fd output;  ///< a socket, as is the next
+    sys::Fd input;   ///< a socket, a pipe, or a pseudo-terminal's master
+    sys::Fd output;  ///< as is the next
     sys::Fd error;   ///< may be closed: then there is no second stream
   };
   ChannelStreams(const boost::asio::any_io_executor& executor, Ends ends);

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "transport/channel_streams.hpp"
 #include "transport/process_channel.hpp"
 
 namespace re::transport {
@@ -17,24 +18,31 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-constexpr std::size_t k_chunk = std::size_t{64} << 10U;
+// What breaks a stream ends it, too, as it does with sshd: no connection to a host broke.
+std::optional<std::string> read_or_end(int fd) {
+  try {
+    return read_available(fd);
+  } catch (const Error&) {
+    return std::string();
+  }
+}
 
 class SocketChannel final : public Channel {
  public:
-  explicit SocketChannel(tcp::socket socket) : m_socket(std::move(socket)) {}
+  explicit SocketChannel(tcp::socket socket) : m_socket(std::move(socket)) {
+    m_socket.native_non_blocking(true);
+  }
 
   Async<Chunk> read() override {
-    if (m_has_ended) co_return Chunk{};  // Asio would wait for news of a stream that has none
-    Chunk chunk{Chunk::Stream::output, std::string(k_chunk, '\0')};
-    boost::system::error_code error;
-    const std::size_t got = co_await m_socket.async_read_some(
-        asio::buffer(chunk.data), asio::redirect_error(asio::use_awaitable, error));
-    if (error == asio::error::operation_aborted)
-      throw Error(ErrorKind::interrupted, "the channel was closed while in use");
-    m_has_ended = error.failed();  // a reset is an end too, as it is with sshd: no connection to a host broke
-    if (m_has_ended) co_return Chunk{};
-    chunk.data.resize(got);
-    co_return chunk;
+    while (!m_has_ended) {  // Asio would wait for news of a stream that has none
+      boost::system::error_code error;
+      co_await m_socket.async_wait(tcp::socket::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      if (error) throw Error(ErrorKind::interrupted, "the channel was closed while in use");
+      auto data = read_or_end(m_socket.native_handle());
+      m_has_ended = data && data->empty();
+      if (data && !m_has_ended) co_return Chunk{Chunk::Stream::output, std::move(*data)};
+    }
+    co_return Chunk{};
   }
 
   Async<void> write(std::string_view data) override {

@@ -4,7 +4,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/system/system_error.hpp>
 #include <cstddef>
 #include <limits>
 #include <memory>
@@ -26,7 +25,7 @@ class BreakingChannel final : public transport::Channel {
     transport::Chunk chunk;
     try {
       chunk = co_await m_inner->read();
-    } catch (const boost::system::system_error&) {
+    } catch (const Error&) {
       if (!m_is_broken) throw;  // closed under the reader by a write that broke the channel
     }
     co_await pass(chunk.data.size());
