@@ -131,12 +131,6 @@ class Escapes(testbed.TestCase):
             self.assert_harmless(terminal.text, kept)
             return terminal.text
 
-    def project(self, remote, **options):
-        local = self.local(remote, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def test_names_logs_hosts_and_errors_come_out_harmless(self):
         remote = self.full_remote()
         remote.set_banner("".join(f"{text}\r\n" for text in CORPUS))

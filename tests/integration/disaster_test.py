@@ -18,12 +18,6 @@ WAIT = "until [ -e /tmp/go ]; do sleep 0.05; done"
 
 
 class Disaster(testbed.TestCase):
-    def project(self, *remotes, **options):
-        local = self.local(*remotes, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def jobs(self, local):
         """index -> job, as the list tells them."""
         return {job["index"]: job for job in json.loads(self.assert_ok(local.run("re", "list", "--all", "--json")).out)["jobs"]}

@@ -16,12 +16,6 @@ SUBMISSIONS = int(os.environ.get("RE_SOAK", "24"))
 
 
 class Faults(testbed.TestCase):
-    def project(self, *remotes, **options):
-        local = self.local(*remotes, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def test_killed_clients_neither_lose_nor_double_a_job(self):
         """Each submission writes its number; the client is killed at a random moment, or its wire is cut, or left alone."""
         seed = int(os.environ.get("RE_SEED", random.randrange(1 << 30)))

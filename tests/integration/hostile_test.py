@@ -26,12 +26,6 @@ def tree(*roots):
 
 
 class Hostile(testbed.TestCase):
-    def project(self, *remotes, **options):
-        local = self.local(*remotes, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def measured(self, local, *words, deadline=60, **options):
         """(exit code, output, errors) of a program that must end by then, within MEMORY."""
         process = local.spawn(*words, stdin=-3, stdout=-1, stderr=-1, **options)

@@ -18,12 +18,6 @@ HOST_STEPS = ("launch.mkdir", "launch.lock", "launch.plan", "launch.streams", "l
 
 
 class Laptop(testbed.TestCase):
-    def project(self, *remotes, **options):
-        local = self.local(*remotes, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def jobs(self, local):
         return json.loads(self.assert_ok(local.run("re", "list", "--all", "--json")).out)["jobs"]
 

@@ -13,12 +13,6 @@ from testbed import wait_for
 
 
 class Master(testbed.TestCase):
-    def project(self, *remotes, **options):
-        local = self.local(*remotes, **options)
-        (local.project / "x.py").write_text("print('x')\n")
-        self.assert_ok(local.run("re", "init"))
-        return local
-
     def status(self, local):
         return json.loads(local.run("re", "master", "status", "--json").out)
 

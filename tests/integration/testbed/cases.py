@@ -51,6 +51,13 @@ class TestCase(unittest.TestCase):
             local.add_remote(remote, **options)
         return local
 
+    def project(self, *remotes, **options):
+        """Such a client in a project of one file that `re init` has seen."""
+        local = self.local(*remotes, **options)
+        (local.project / "x.py").write_text("print('x')\n")
+        self.assert_ok(local.run("re", "init"))
+        return local
+
     def proxy(self, remote):
         from .proxy import Proxy
         proxy = Proxy(remote.port)
