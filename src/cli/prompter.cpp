@@ -29,9 +29,9 @@ std::string askpass_program() {
 
 enum class Typed { hidden, shown };
 
-sys::Secret ask(std::string_view question, Typed typed) {
+sys::Secret ask(AskingWay way, std::string_view question, Typed typed) {
   const std::string prompt = harmless(question);
-  if (way() == AskingWay::program) return ask_by_program(askpass_program(), prompt);
+  if (way == AskingWay::program) return ask_by_program(askpass_program(), prompt);
   return typed == Typed::hidden ? sys::ask_secret(prompt) : sys::Secret(sys::ask_line(prompt));
 }
 
@@ -39,12 +39,12 @@ sys::Secret ask(std::string_view question, Typed typed) {
 
 sys::Secret TerminalPrompter::secret(std::string_view prompt) {
   m_console.clear_status();
-  return ask(prompt, Typed::hidden);
+  return ask(way(), prompt, Typed::hidden);
 }
 
 std::string TerminalPrompter::visible(std::string_view prompt) {
   m_console.clear_status();
-  return std::string(ask(prompt, Typed::shown).reveal());
+  return std::string(ask(way(), prompt, Typed::shown).reveal());
 }
 
 bool TerminalPrompter::can_ask() const {
@@ -53,18 +53,18 @@ bool TerminalPrompter::can_ask() const {
 
 bool TerminalPrompter::confirm(std::string_view question) {
   m_console.clear_status();
-  if (!can_ask()) return false;
-  const bool by_program = way() == AskingWay::program;
+  const AskingWay asking = way();
+  if (asking == AskingWay::nobody) return false;
   std::string prompt = harmless(question) + " (yes/no)? ";
   for (;;) {
     std::string answer;
     try {
-      answer = to_lower(trim(ask(prompt, Typed::shown).reveal()));
+      answer = to_lower(trim(ask(asking, prompt, Typed::shown).reveal()));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::auth) throw;  // else the program said no by its exit code
     }
     if (answer == "yes" || answer == "y") return true;
-    if (by_program || answer == "no" || answer == "n" || answer.empty()) return false;
+    if (asking == AskingWay::program || answer == "no" || answer == "n" || answer.empty()) return false;
     prompt = "Please type 'yes' or 'no': ";
   }
 }

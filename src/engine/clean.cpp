@@ -18,12 +18,6 @@ std::chrono::system_clock::time_point end_of(const model::JobStatus& job) {
   return job.ended.value_or(job.id.time());
 }
 
-// A job's end is told from the uptime, and may be a second ahead of the clock.
-std::chrono::system_clock::duration age_of(const model::JobStatus& job,
-                                           std::chrono::system_clock::time_point now) {
-  return std::max(now - end_of(job), std::chrono::system_clock::duration::zero());
-}
-
 // What the rules but that of the size let go, oldest first.
 std::vector<model::JobStatus> candidates(const jobs::Listing& listing, const CleanRules& rules) {
   std::vector<model::JobStatus> ended;
@@ -95,6 +89,11 @@ std::vector<jobs::Remains> CleanPlan::remains() const {
   for (const auto& job : jobs) remains.push_back({job.id, {}});
   for (const auto& name : snapshots) remains.push_back({std::nullopt, name});
   return remains;
+}
+
+std::chrono::system_clock::duration age_of(const model::JobStatus& job,
+                                           std::chrono::system_clock::time_point now) {
+  return std::max(now - end_of(job), std::chrono::system_clock::duration::zero());
 }
 
 CleanPlan plan_clean(const jobs::Listing& listing, const jobs::Survey& survey, const CleanRules& rules) {

@@ -33,6 +33,11 @@ struct CleanPlan {
   [[nodiscard]] std::vector<jobs::Remains> remains() const;
 };
 
+/// Since when it has ended; where that is not known, since it was submitted. Never less than nothing: a job's
+/// end is told from the uptime, and may be a second ahead of the clock.
+std::chrono::system_clock::duration age_of(const model::JobStatus& job,
+                                           std::chrono::system_clock::time_point now);
+
 /// \param listing every job of the host
 /// Live jobs, and those of which the host cannot say whether they live, are never in the plan.
 CleanPlan plan_clean(const jobs::Listing& listing, const jobs::Survey& survey, const CleanRules& rules);

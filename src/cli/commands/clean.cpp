@@ -139,8 +139,7 @@ std::string render(Context& context, const std::vector<Cleaning*>& cleanings) {
     for (const auto& job : cleaning->plan.jobs) {
       std::string state(to_string(job.state));
       if (job.exit_code) state += " (exit " + std::to_string(*job.exit_code) + ")";
-      const auto end = std::min(job.ended.value_or(job.id.time()), cleaning->plan.now);
-      const auto age = cleaning->plan.now - end;
+      const auto age = engine::age_of(job, cleaning->plan.now);
       table.add_row({{std::to_string(cleaning->indexes[job.id])},
                      {job.name},
                      {cleaning->place.label},
