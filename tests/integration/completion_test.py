@@ -1,6 +1,7 @@
 """Completion: re __complete by itself, and what the Tab key does in real interactive bash, zsh and fish."""
 
 import pathlib
+import re
 import shutil
 import socket
 
@@ -14,6 +15,9 @@ SHELLS = {
 PS1='ready> '
 bind 'set enable-bracketed-paste off'
 bind 'set bell-style none'
+bind 'set show-all-if-ambiguous on'
+bind 'set completion-query-items 0'
+bind 'set page-completions off'
 show() {{ printf '\\nLINE<%s>\\n' "$READLINE_LINE"; READLINE_LINE=; }}
 bind -x '"\\C-xp": show'
 . '{ROOT}/completions/re.bash'
@@ -23,6 +27,7 @@ PS1='ready> '
 fpath=('{ROOT}/completions' $fpath)
 autoload -Uz compinit
 compinit -D
+LISTMAX=1000
 show() {{ printf '\\nLINE<%s>\\n' "$BUFFER"; BUFFER=; zle reset-prompt; }}
 zle -N show
 bindkey -e
@@ -59,6 +64,13 @@ class Typist:
         self.terminal.send(line + "\t")
         self.terminal.send("\x18p")
         return self.terminal.expect(r"LINE<([^\n]*)>\r?\n").group(1)
+
+
+    def offered(self, line):
+        """The options that the Tab key shows."""
+        self.terminal.send(line + "\t")
+        self.terminal.send("\x18p")
+        return set(re.findall(r"--[a-z-]+", self.terminal.expect(r"(?s)(.*)LINE<[^\n]*>\r?\n").group(1)))
 
 
 class Completion(testbed.TestCase):
@@ -145,6 +157,31 @@ class Completion(testbed.TestCase):
         for typed, wanted in cases:
             with self.subTest(shell=shell, typed=typed):
                 self.assertEqual(typist.tab(typed), wanted)
+
+    def options(self, local):
+        """command -> its long options, as its help tells them."""
+        commands = self.complete(local, "")
+        self.assertGreater(len(commands), 20)
+        helps = {command: self.assert_ok(local.run("re", command, "--help")).out for command in commands if command != "help"}
+        return {command: set(re.findall(r"(?m)^ {2}(?: {4}|-\w, )(--[a-z-]+)", text)) for command, text in helps.items()}
+
+    def test_every_option_of_every_command_is_known_to_every_shell(self):
+        local = self.project()
+        options = self.options(local)
+        for command, wanted in options.items():
+            self.assertIn("--help", wanted)
+            self.assertEqual(set(self.complete(local, command, "--")), wanted, command)
+        for shell in ("bash", "zsh"):
+            need(shutil.which(shell), shell)
+            typist = self.typist(local, shell)
+            for command, wanted in options.items():
+                with self.subTest(shell=shell, command=command):
+                    self.assertEqual(wanted - typist.offered(f"re {command} --"), set())
+        need(shutil.which("fish"), "fish")
+        asks = "".join(f"echo == {command}; complete -C 're {command} --'\n" for command in options)
+        out = self.assert_ok(local.run("fish", "--no-config", "-c", f"source '{ROOT}/completions/re.fish'\n{asks}")).out
+        shown = {part.split("\n", 1)[0]: set(re.findall(r"(?m)^--[a-z-]+", part)) for part in out.split("== ")[1:]}
+        self.assertEqual(shown, options)
 
     COMMON = (
         ("re asy", "re async "),
