@@ -22,5 +22,6 @@ function(re_embed module name)
     COMMAND ${CMAKE_COMMAND} -D "OUT=${out}" -D "MODULE=${module}" -D "NAME=${name}" -D "FILES=${ARGN}"
             -P "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake"
     DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake" VERBATIM)
+  add_custom_target(re_embed_${module}_${name} DEPENDS "${out}.cpp" "${out}.hpp")  # for those in other folders
   set(RE_GENERATED_${module} ${RE_GENERATED_${module}} "${out}.cpp" "${out}.hpp" PARENT_SCOPE)
 endfunction()

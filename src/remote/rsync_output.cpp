@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "re/base/strings.hpp"
 
@@ -117,9 +118,9 @@ bool RsyncOutput::take_progress(std::string_view line) {
   if (words.size() < 3 || !words[1].ends_with('%')) return false;
   const auto done = parse_number<std::uint64_t>(words[0]);
   const auto percent = parse_number<unsigned>(words[1].substr(0, words[1].size() - 1));
-  if (!done || !percent || *percent > 100) return false;
-  const double total = *percent > 0 ? static_cast<double>(*done) * 100.0 / *percent : 0.0;
-  m_progress.advance(*done, *percent == 100 ? *done : static_cast<std::uint64_t>(total));
+  if (!done || *done > std::numeric_limits<std::uint64_t>::max() / 100) return false;
+  if (!percent || *percent > 100) return false;
+  m_progress.advance(*done, *percent > 0 ? *done * 100 / *percent : 0);
   return true;
 }
 

@@ -40,6 +40,15 @@ TEST(RsyncOutputTest, understands_progress_statistics_changes_and_links_however_
   }
 }
 
+TEST(RsyncOutputTest, a_number_that_no_transfer_reaches_is_no_progress) {
+  LastProgress progress;
+  RsyncOutput output(progress);
+  output.feed("18446744073709551615   1%    1.00MB/s    0:00:00\r");
+  output.feed("  184467440737095516   1%    1.00MB/s    0:00:00\r");
+  EXPECT_THAT(progress.m_seen,
+              testing::ElementsAre(testing::Pair(184467440737095516U, 18446744073709551600U)));
+}
+
 TEST(RsyncOutputTest, knows_versions_and_what_is_no_rsync) {
   EXPECT_EQ(parse_rsync_version("rsync  version 3.2.7  protocol version 31\nCopyright"),
             (RsyncVersion{3, 2, 7}));
