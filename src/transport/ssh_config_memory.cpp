@@ -135,20 +135,18 @@ struct SshConfigMemory::Waiting {
 // The right to ask ssh.
 class SshConfigMemory::Turn {
  public:
-  Turn(SshConfigMemory& memory, std::string key) : m_memory(&memory), m_key(std::move(key)) {
-    m_memory->m_asking.insert(m_key);
+  Turn(SshConfigMemory& memory, std::string key) : m_memory(memory), m_key(std::move(key)) {
+    m_memory.m_asking.insert(m_key);
   }
-  Turn(Turn&& other) noexcept
-      : m_memory(std::exchange(other.m_memory, nullptr)), m_key(std::move(other.m_key)) {}
-  Turn& operator=(Turn&&) = delete;
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
   ~Turn() {
-    if (m_memory == nullptr) return;
-    m_memory->m_asking.erase(m_key);
-    for (auto* waiting : m_memory->m_waiting) waiting->timer.cancel();
+    m_memory.m_asking.erase(m_key);
+    for (auto* waiting : m_memory.m_waiting) waiting->timer.cancel();
   }
 
  private:
-  SshConfigMemory* m_memory;
+  SshConfigMemory& m_memory;
   std::string m_key;
 };
 
@@ -156,19 +154,16 @@ SshConfigMemory::SshConfigMemory(std::filesystem::path file, std::chrono::millis
     : m_file(std::move(file)), m_freshness(freshness) {}
 SshConfigMemory::~SshConfigMemory() = default;
 
-Async<SshConfigMemory::Turn> SshConfigMemory::take_turn(std::string key) {
+Async<void> SshConfigMemory::wait_for_an_answer() {
   const auto executor = co_await asio::this_coro::executor;
-  while (m_asking.size() >= k_questions_at_once || m_asking.contains(key)) {
-    Waiting waiting{asio::steady_timer(executor, Clock::time_point::max())};
-    const auto place = m_waiting.insert(m_waiting.end(), &waiting);
-    const std::shared_ptr<void> leave(nullptr, [this, place](void*) { m_waiting.erase(place); });
-    boost::system::error_code ignored;
-    co_await waiting.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
-  }
-  co_return Turn(*this, std::move(key));
+  Waiting waiting{asio::steady_timer(executor, Clock::time_point::max())};
+  const auto place = m_waiting.insert(m_waiting.end(), &waiting);
+  const std::shared_ptr<void> leave(nullptr, [this, place](void*) { m_waiting.erase(place); });
+  boost::system::error_code ignored;
+  co_await waiting.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(asio::error::operation_aborted);
 }
 
 Async<std::string> SshConfigMemory::answer(Target target, std::filesystem::path ssh) {
@@ -176,10 +171,16 @@ Async<std::string> SshConfigMemory::answer(Target target, std::filesystem::path 
   const SshConfigSources& before = sources(target, ssh);
   const std::string digest = before.digest;
   const Keys keys = keys_of(before, target);
-  if (auto known = recall(keys, target)) co_return *known;
-  std::string asked = keys.shared.value_or(keys.own.value_or(target.host));
-  const Turn turn = co_await take_turn(std::move(asked));
-  if (auto known = recall(keys, target)) co_return *known;
+  const std::string asked = keys.shared.value_or(keys.own.value_or(target.host));
+  for (;;) {
+    if (auto known = recall(keys, target)) {
+      if (m_asking.empty() && m_waiting.empty()) save();
+      co_return *known;
+    }
+    if (m_asking.size() < k_questions_at_once && !m_asking.contains(asked)) break;
+    co_await wait_for_an_answer();
+  }
+  const Turn turn(*this, asked);
   ++m_questions;
   std::string answer = co_await ask_ssh(target, ssh);
   // Only if the files are still those that ssh has read.

@@ -51,7 +51,7 @@ class SshConfigMemory {
   const SshConfigSources& sources(const Target& target, const std::filesystem::path& ssh);
   [[nodiscard]] static Keys keys_of(const SshConfigSources& sources, const Target& target);
   [[nodiscard]] std::optional<std::string> recall(const Keys& keys, const Target& target);
-  Async<Turn> take_turn(std::string key);
+  Async<void> wait_for_an_answer();
   void remember(const SshConfigSources& sources, const Target& target, const std::string& answer);
   void load();
   void save() noexcept;

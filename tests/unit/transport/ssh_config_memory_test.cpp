@@ -245,6 +245,7 @@ TEST_F(SshConfigMemoryTest, many_at_the_same_time_ask_once) {
   m_runner.io().run_for(60s);
   EXPECT_EQ(answered, 40U);
   EXPECT_EQ(memory.questions(), 1U);
+  EXPECT_EQ(questions({"host40"}, config), 0U);  // the answer is in the file
 }
 
 TEST_F(SshConfigMemoryTest, asks_again_when_an_included_file_appears_or_changes) {
