@@ -16,11 +16,24 @@ namespace re::sys {
 
 namespace fs = std::filesystem;
 
-Fd open_file(const fs::path& path, int flags, unsigned mode) {
+namespace {
+
+constexpr int k_for_reading = O_RDONLY | O_NONBLOCK;
+constexpr std::size_t k_largest_file = std::size_t{64} << 20U;  // the default of read_file()
+
+// A closed one where there is no such file: that is often no error, and a throw costs more than a file.
+Fd open_if_exists(const fs::path& path, int flags, unsigned mode) {
   Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
-  if (fd.is_open()) return fd;
   const int error_number = errno;
-  if (error_number != ENOENT) throw errno_error("open " + path.string(), error_number);
+  if (!fd.is_open() && error_number != ENOENT) throw errno_error("open " + path.string(), error_number);
+  return fd;
+}
+
+}  // namespace
+
+Fd open_file(const fs::path& path, int flags, unsigned mode) {
+  Fd fd = open_if_exists(path, flags, mode);
+  if (fd.is_open()) return fd;
   throw Error(ErrorKind::not_found, "cannot open " + path.string() + ": No such file or directory");
 }
 
@@ -32,10 +45,7 @@ bool is_finite(const struct stat& status) {
          (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
 }
 
-}  // namespace
-
-std::string read_file(const fs::path& path, std::size_t limit) {
-  const Fd fd = open_file(path, O_RDONLY | O_NONBLOCK);
+std::string read_all(const Fd& fd, const fs::path& path, std::size_t limit) {
   std::string content;
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) throw errno_error("read " + path.string(), errno);
@@ -54,13 +64,16 @@ std::string read_file(const fs::path& path, std::size_t limit) {
   }
 }
 
+}  // namespace
+
+std::string read_file(const fs::path& path, std::size_t limit) {
+  return read_all(open_file(path, k_for_reading), path, limit);
+}
+
 std::optional<std::string> read_file_if_exists(const fs::path& path) {
-  try {
-    return read_file(path);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::not_found) return std::nullopt;
-    throw;
-  }
+  const Fd fd = open_if_exists(path, k_for_reading, 0);
+  if (!fd.is_open()) return std::nullopt;
+  return read_all(fd, path, k_largest_file);
 }
 
 namespace {

@@ -149,6 +149,7 @@ Async<void> Ssh2Session::read_once() {
   m_inbound.erase(0, std::exchange(m_inbound_taken, 0));
   std::string piece(m_read_size, '\0');
   const std::size_t count = co_await m_stream->read_some(piece.data(), piece.size());
+  if (m_failure) co_return;  // it is all over, and a fleet ends hundreds
   if (count == m_read_size)
     m_read_size = std::min(m_read_size * k_read_growth, k_busy_read_size);
   else if (count <= k_idle_read_size)

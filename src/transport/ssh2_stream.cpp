@@ -32,7 +32,7 @@ class TcpStream final : public ByteStream {
 
   Async<std::size_t> read_some(char* data, std::size_t size) override {
     const auto [error, count] = co_await m_socket.async_read_some(asio::buffer(data, size), k_as_tuple);
-    if (error == asio::error::eof) co_return 0;
+    if (error == asio::error::eof || error == asio::error::operation_aborted) co_return 0;
     if (error) throw Error(ErrorKind::unreachable, error.message());
     // sshd holds small writes back until our acknowledgement; the kernel forgets this option after a while.
     const int on = 1;

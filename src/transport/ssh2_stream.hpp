@@ -16,11 +16,11 @@ namespace re::transport {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  /// At least one byte; 0 at the end. Throws Error (unreachable).
+  /// At least one byte; 0 at the end, and after close(). Throws Error (unreachable).
   virtual Async<std::size_t> read_some(char* data, std::size_t size) = 0;
   /// All of it. Throws Error (unreachable).
   virtual Async<void> write(std::string_view data) = 0;
-  /// Ends what waits in read_some() or write(), with an Error. Idempotent.
+  /// Ends what waits in read_some(), and with an Error what waits in write(). Idempotent.
   virtual void close() noexcept = 0;
   /// The socket at the bottom, for libssh2's handshake only: it is not read or written through it.
   [[nodiscard]] virtual int descriptor() const = 0;
