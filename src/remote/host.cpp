@@ -29,6 +29,7 @@ class MarkedRun final : public ScriptRun {
   // read().
   Async<Begun> begin(std::string script) {
     co_await m_channel->write(script);
+    std::string().swap(script);  // a fleet has hundreds of them
     while (!m_output.has_begun()) {
       const Chunk chunk = co_await m_channel->read();
       take(chunk);

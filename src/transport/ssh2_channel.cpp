@@ -1,6 +1,7 @@
 #include "transport/ssh2_channel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstring>
@@ -56,10 +57,12 @@ Async<void> Ssh2Channel::start(ExecRequest request) {
 
 std::optional<Chunk> Ssh2Channel::try_read(Chunk::Stream stream) {
   const int id = stream == Chunk::Stream::output ? 0 : SSH_EXTENDED_DATA_STDERR;
-  m_buffer.resize(k_chunk);
-  const CallResult result = session().attempt(
-      [this, id] { return libssh2_channel_read_ex(m_opened.channel, id, m_buffer.data(), m_buffer.size()); });
-  if (result.code > 0) return Chunk{stream, m_buffer.substr(0, static_cast<std::size_t>(result.code))};
+  std::array<char, k_chunk> buffer;  // on the stack, where all channels share it
+  const CallResult result = session().attempt([this, id, &buffer] {
+    return libssh2_channel_read_ex(m_opened.channel, id, buffer.data(), buffer.size());
+  });
+  if (result.code > 0)
+    return Chunk{stream, std::string(buffer.data(), static_cast<std::size_t>(result.code))};
   if (result.code == 0 || result.code == LIBSSH2_ERROR_EAGAIN) return std::nullopt;
   throw Error(ErrorKind::unreachable, "cannot read from " + session().name() + ": " + result.message);
 }

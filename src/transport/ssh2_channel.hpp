@@ -54,7 +54,6 @@ class Ssh2Channel final : public Channel {
   Purpose m_purpose;
   Chunk::Stream m_next =
       Chunk::Stream::output;  ///< looked at first by the next read(): neither stream starves the other
-  std::string m_buffer;
   bool m_is_input_closed = false;
   bool m_is_released = false;
 };

@@ -1,5 +1,8 @@
 #include "transport/ssh2_memory.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +23,25 @@ constexpr std::uint8_t k_channel_open_confirmation = 91;
 constexpr std::uint8_t k_channel_open_failure = 92;
 constexpr std::uint8_t k_channel_request = 98;
 
+// The session itself, and nothing else, is larger: 55 kB, of which most is room for the largest packets.
+constexpr std::size_t k_least_mapped = std::size_t{48} << 10U;
+
+std::size_t page_size() {
+  static const auto k_size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return k_size;
+}
+
+bool is_zero(const char* page) {
+  return page[0] == 0 && std::memcmp(page, page + 1, page_size() - 1) == 0;
+}
+
+// Nobody wrote to what is zero still, and to look at it costs no memory.
+void wipe_pages(char* begin, std::size_t size) {
+  for (char* page = begin; page < begin + size; page += page_size()) {
+    if (!is_zero(page)) sys::wipe(page, page_size());
+  }
+}
+
 }  // namespace
 
 // In front of each block that libssh2 gets; keeps malloc's alignment.
@@ -27,6 +49,7 @@ struct alignas(std::max_align_t) Ssh2Memory::Block {
   Block* previous;
   Block* next;
   std::size_t size;
+  std::size_t mapped;  // bytes from the block's begin on; 0 where it is malloc's
   bool is_banner_taken;
 
   char* data() { return reinterpret_cast<char*>(this + 1); }
@@ -38,9 +61,14 @@ Ssh2Memory::~Ssh2Memory() {
 }
 
 void* Ssh2Memory::allocate(std::size_t size) {
-  auto* raw = static_cast<char*>(std::malloc(sizeof(Block) + size));
-  if (raw == nullptr) return nullptr;
-  auto* block = new (raw) Block{nullptr, m_first, size, false};
+  const std::size_t whole = sizeof(Block) + size;
+  const std::size_t mapped =
+      size < k_least_mapped ? 0 : (whole + page_size() - 1) / page_size() * page_size();
+  void* raw = mapped == 0 ? std::malloc(whole)
+                          : ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (raw == nullptr || raw == MAP_FAILED) return nullptr;
+  auto* block = new (raw) Block{nullptr, m_first, size, mapped, false};
   if (m_first != nullptr) m_first->previous = block;
   m_first = block;
   return block->data();
@@ -57,11 +85,31 @@ void* Ssh2Memory::reallocate(void* data, std::size_t size) {
 void Ssh2Memory::release(void* data) noexcept {
   if (data == nullptr) return;
   Block* block = Block::of(data);
-  inspect(std::string_view(block->data(), block->size));
+  if (block->mapped == 0) inspect(std::string_view(block->data(), block->size));
   (block->previous != nullptr ? block->previous->next : m_first) = block->next;
   if (block->next != nullptr) block->next->previous = block->previous;
+  if (block->mapped != 0) {
+    char* const begin = reinterpret_cast<char*>(block);
+    const std::size_t mapped = block->mapped;
+    wipe_pages(begin, mapped);
+    ::munmap(begin, mapped);
+    return;
+  }
   sys::wipe(block->data(), block->size);
   std::free(block);
+}
+
+void Ssh2Memory::give_back_zeros() noexcept {
+  for (Block* block = m_first; block != nullptr; block = block->next) {
+    char* const begin = reinterpret_cast<char*>(block);
+    for (std::size_t at = 0; at < block->mapped; at += page_size()) {
+      std::size_t end = at;
+      while (end < block->mapped && is_zero(begin + end)) end += page_size();
+      if (end == at) continue;
+      ::madvise(begin + at, end - at, MADV_DONTNEED);  // they read as zeros as before
+      at = end;                                        // and this one is not zero
+    }
+  }
 }
 
 void Ssh2Memory::inspect(std::string_view payload) {

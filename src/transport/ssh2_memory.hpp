@@ -34,6 +34,9 @@ class Ssh2Memory {
   void* allocate(std::size_t size);
   void* reallocate(void* block, std::size_t size);
   void release(void* block) noexcept;
+  /// Of the session libssh2 sets every byte to zero and uses a quarter: pages without anything else take no
+  /// memory any more until they are written to.
+  void give_back_zeros() noexcept;
 
   /// The latest refusal since the last call; libssh2 tells neither partial success nor the methods that
   /// remain.

@@ -93,6 +93,7 @@ Ssh2Session::Ssh2Session(asio::any_io_executor executor, std::unique_ptr<ByteStr
   m_session = libssh2_session_init_ex(Ssh2Callbacks::allocate, Ssh2Callbacks::release,
                                       Ssh2Callbacks::reallocate, this);
   if (m_session == nullptr) throw Error(ErrorKind::io, "libssh2 cannot make a session: out of memory");
+  m_memory.give_back_zeros();
   libssh2_session_set_blocking(m_session, 0);
   libssh2_session_callback_set(m_session, LIBSSH2_CALLBACK_RECV,
                                reinterpret_cast<void*>(&Ssh2Callbacks::receive));
