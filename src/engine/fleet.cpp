@@ -2,8 +2,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <exception>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -15,7 +17,10 @@ namespace re::engine {
 
 namespace {
 
-constexpr std::size_t k_attempts_at_once = 64;
+constexpr std::size_t k_visits_at_once = 64;
+// So long a visit counts among them: hosts that do not answer, or take long, are not waited for by the
+// others.
+constexpr std::chrono::seconds k_patience{3};
 // Of more places than these the connections are not kept. A connection costs up to 100 kB and, through the
 // master, five descriptors while it is in use.
 constexpr std::size_t k_kept_connections = 128;
@@ -33,10 +38,46 @@ std::string address_of(const transport::Target& target) {
 struct Fleet::Parts {
   explicit Parts(const transport::ConnectContext& connect_context) : context(connect_context) {}
   transport::ConnectContext context;
-  Turnstile turnstile{k_attempts_at_once};
+  Turnstile addresses{std::numeric_limits<std::size_t>::max()};  // one login at a time to each
+  Turnstile visits{k_visits_at_once};
   std::map<std::string, std::shared_ptr<remote::Host>> hosts;
   std::set<std::string> broken;  // keys of places whose last connection was forgotten
+
+  struct Login {
+    Turnstile::Turn address;
+    Turnstile::Turn visit;
+  };
+  Async<Login> enter(const Place& place) {
+    std::string name = address_of(place.target);
+    Login login;
+    login.address = co_await addresses.enter(std::move(name));
+    std::string any;
+    login.visit = co_await visits.enter(std::move(any));
+    co_return login;
+  }
 };
+
+namespace {
+
+// A place among the visits, given up in good time.
+class Visit {
+ public:
+  Visit(const boost::asio::any_io_executor& executor, Turnstile::Turn turn)
+      : m_turn(std::make_shared<Turnstile::Turn>(std::move(turn))), m_timer(executor, k_patience) {
+    m_timer.async_wait([held = m_turn](const boost::system::error_code& error) {
+      if (!error) held->leave();
+    });
+  }
+  ~Visit() { m_turn->leave(); }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+
+ private:
+  std::shared_ptr<Turnstile::Turn> m_turn;
+  boost::asio::steady_timer m_timer;
+};
+
+}  // namespace
 
 Fleet::Fleet(const transport::ConnectContext& context) : m_parts(std::make_unique<Parts>(context)) {}
 Fleet::~Fleet() = default;
@@ -63,14 +104,12 @@ Async<std::shared_ptr<remote::Host>> Fleet::connect(const Place& place) {
 Async<std::shared_ptr<remote::Host>> Fleet::host(const Place& place) {
   const auto known = m_parts->hosts.find(place.key);
   if (known != m_parts->hosts.end()) co_return known->second;
-  std::string address = address_of(place.target);
-  const auto turn = co_await m_parts->turnstile.enter(std::move(address));
+  const auto login = co_await m_parts->enter(place);
   co_return co_await connect(place);
 }
 
 Async<std::shared_ptr<remote::Host>> Fleet::host_within(const Place& place, std::chrono::milliseconds limit) {
-  std::string address = address_of(place.target);
-  const auto turn = co_await m_parts->turnstile.enter(std::move(address));
+  const auto login = co_await m_parts->enter(place);
   std::shared_ptr<remote::Host> host;
   std::function<Async<void>()> attempt = [&]() -> Async<void> { host = co_await connect(place); };
   co_await sys::with_deadline(limit, place.label, std::move(attempt));
@@ -115,20 +154,21 @@ Async<Failures> on_each(Fleet& fleet, const std::vector<Place>& places, OnEach r
   const bool keeps = places.size() <= k_kept_connections;
   Crowd::Work work = [&](std::size_t i) -> Async<void> {
     const auto& place = places[i];
-    std::string address = address_of(place.target);
-    auto turn = co_await fleet.m_parts->turnstile.enter(std::move(address));
-    std::function<Async<void>()> visit = [&]() -> Async<void> {
+    auto login = co_await fleet.m_parts->enter(place);
+    const auto executor = co_await boost::asio::this_coro::executor;
+    const Visit visit(executor, std::move(login.visit));
+    std::function<Async<void>()> task = [&]() -> Async<void> {
       const auto host = co_await fleet.connect(place);
-      turn.leave();
+      login.address.leave();
       co_await request.work(i, *host);
     };
     std::exception_ptr failure;
     try {
-      co_await sys::with_deadline(request.deadline, place.label, std::move(visit));
+      co_await sys::with_deadline(request.deadline, place.label, std::move(task));
     } catch (...) {
       failure = std::current_exception();
     }
-    turn.leave();
+    login.address.leave();
     if (!keeps) co_await fleet.leave(place);
     if (failure) std::rethrow_exception(failure);
   };

@@ -27,7 +27,7 @@ struct Place {
 struct OnEach;
 
 /// Connects at most so many hosts at the same time, and one at a time to the same address: what a server
-/// would take for a flood (sshd's MaxStartups), and what our descriptors allow.
+/// would take for a flood (sshd's MaxStartups), and what our memory and descriptors allow.
 class Fleet {
  public:
   /// What `context` refers to outlives this.
@@ -67,8 +67,9 @@ struct OnEach {
   Crowd::Settled settled = {};
 };
 
-/// Does the work on every place at the same time; what comes of places[i] is the i-th failure. Of a large
-/// fleet each connection is closed when its work is done, so that memory and descriptors suffice for any.
+/// Does the work on many places at the same time; what comes of places[i] is the i-th failure. One that takes
+/// more than some seconds does not keep the others waiting. Of a large fleet each connection is closed when
+/// its work is done, so that memory and descriptors suffice for any.
 Async<Failures> on_each(Fleet& fleet, const std::vector<Place>& places, OnEach request);
 
 }  // namespace re::engine
