@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cli/commands/all.hpp"
 #include "cli/exit_code.hpp"
@@ -16,7 +15,6 @@ namespace re::cli {
 
 namespace {
 
-using nlohmann::json;
 using remote::GpuReport;
 
 // One or the other, or neither as long as the host is being asked.
@@ -29,11 +27,6 @@ struct Probed {
 template <class T>
 std::string or_dash(const std::optional<T>& value) {
   return value ? std::to_string(*value) : "-";
-}
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
 }
 
 std::string status_of(const Probed& probed) {
@@ -143,48 +136,92 @@ ui::Table gpu_table(const std::vector<Probed>& hosts) {
   return table;
 }
 
-json to_json(const remote::Gpu& gpu) {
-  json processes = json::array();
-  for (const auto& process : gpu.processes) {
-    processes.push_back(
-        {{"pid", process.pid}, {"user", or_null(process.user)}, {"memory_mib", or_null(process.memory_mib)}});
+void write(JsonWriter& json, const remote::Gpu& gpu) {
+  json.begin_object();
+  json.member("fault", gpu.fault);
+  json.member("index", gpu.index);
+  json.member("memory_free_mib", gpu.memory_free_mib);
+  json.member("memory_total_mib", gpu.memory_total_mib);
+  json.member("memory_used_mib", gpu.memory_used_mib);
+  json.key("mig_devices");
+  json.begin_array();
+  for (const auto& device : gpu.mig_devices) {
+    json.begin_object();
+    json.member("profile", device.profile);
+    json.member("uuid", device.uuid);
+    json.end_object();
   }
-  json mig = json::array();
-  for (const auto& device : gpu.mig_devices)
-    mig.push_back({{"profile", device.profile}, {"uuid", device.uuid}});
-  return {{"index", or_null(gpu.index)},
-          {"name", gpu.name},
-          {"uuid", gpu.uuid},
-          {"memory_total_mib", or_null(gpu.memory_total_mib)},
-          {"memory_used_mib", or_null(gpu.memory_used_mib)},
-          {"memory_free_mib", or_null(gpu.memory_free_mib)},
-          {"utilization_percent", or_null(gpu.utilization_percent)},
-          {"temperature_celsius", or_null(gpu.temperature_celsius)},
-          {"power_watt", or_null(gpu.power_watt)},
-          {"fault", gpu.fault},
-          {"mig_devices", mig},
-          {"processes", processes}};
+  json.end_array();
+  json.member("name", gpu.name);
+  json.member("power_watt", gpu.power_watt);
+  json.key("processes");
+  json.begin_array();
+  for (const auto& process : gpu.processes) {
+    json.begin_object();
+    json.member("memory_mib", process.memory_mib);
+    json.member("pid", process.pid);
+    json.member("user", process.user);
+    json.end_object();
+  }
+  json.end_array();
+  json.member("temperature_celsius", gpu.temperature_celsius);
+  json.member("utilization_percent", gpu.utilization_percent);
+  json.member("uuid", gpu.uuid);
+  json.end_object();
 }
 
-json to_json(const Probed& host) {
-  json entry = {{"instance", host.place.label}, {"status", status_of(host)}};
-  if (host.error) entry["error"] = host.error->what();
-  if (!host.facts) return entry;
-  const auto& facts = *host.facts;
-  entry["hostname"] = facts.hostname;
-  entry["kernel"] = facts.kernel;
-  entry["cpus"] = or_null(facts.cpus);
-  entry["load"] = {or_null(facts.load_1), or_null(facts.load_5), or_null(facts.load_15)};
-  entry["memory_total_mib"] = or_null(facts.memory_total_mib);
-  entry["memory_available_mib"] = or_null(facts.memory_available_mib);
-  entry["disk_available_mib"] = or_null(free_disk(facts));
-  entry["clock_skew_seconds"] = or_null(facts.skew_seconds);
-  entry["tools"] = facts.tools;
-  entry["gpu_state"] = remote::to_string(facts.gpus.state);
-  entry["gpu_reason"] = facts.gpus.reason;
-  entry["gpus"] = json::array();
-  for (const auto& gpu : facts.gpus.gpus) entry["gpus"].push_back(to_json(gpu));
-  return entry;
+void write_machine(JsonWriter& json, const remote::HostFacts& facts) {
+  json.member("clock_skew_seconds", facts.skew_seconds);
+  json.member("cpus", facts.cpus);
+  json.member("disk_available_mib", free_disk(facts));
+  json.member("gpu_reason", facts.gpus.reason);
+  json.member("gpu_state", remote::to_string(facts.gpus.state));
+  json.key("gpus");
+  json.begin_array();
+  for (const auto& gpu : facts.gpus.gpus) write(json, gpu);
+  json.end_array();
+  json.member("hostname", facts.hostname);
+}
+
+void write_load(JsonWriter& json, const remote::HostFacts& facts) {
+  json.member("kernel", facts.kernel);
+  json.key("load");
+  json.begin_array();
+  for (const auto& load : {facts.load_1, facts.load_5, facts.load_15}) json.value(load);
+  json.end_array();
+  json.member("memory_available_mib", facts.memory_available_mib);
+  json.member("memory_total_mib", facts.memory_total_mib);
+}
+
+void write(JsonWriter& json, const Probed& host) {
+  json.begin_object();
+  if (host.facts) write_machine(json, *host.facts);
+  if (host.error) json.member("error", std::string_view(host.error->what()));
+  json.member("instance", host.place.label);
+  if (host.facts) write_load(json, *host.facts);
+  json.member("status", status_of(host));
+  if (host.facts) {
+    json.key("tools");
+    json.begin_object();
+    for (const auto& [name, path] : host.facts->tools) json.member(name, path);
+    json.end_object();
+  }
+  json.end_object();
+}
+
+void print_json(ui::Console& console, const std::vector<Probed>& hosts) {
+  constexpr std::size_t k_piece = std::size_t{16} << 10U;
+  std::string text;
+  JsonWriter json(text);
+  json.begin_array();
+  for (const auto& host : hosts) {
+    write(json, host);
+    if (text.size() < k_piece) continue;
+    console.out(text);
+    text.clear();
+  }
+  json.end_array();
+  console.out(text);
 }
 
 std::string render(Context& context, const Parsed& parsed, const std::vector<Probed>& hosts) {
@@ -251,9 +288,7 @@ void note_reasons(Context& context, const std::vector<Probed>& hosts) {
 int run_probe(Context& context, const Parsed& parsed) {
   const auto hosts = probe_all(context, parsed);
   if (context.is_json()) {
-    json list = json::array();
-    for (const auto& host : hosts) list.push_back(to_json(host));
-    context.console().out(to_text(list));
+    print_json(context.console(), hosts);
     return 0;
   }
   context.console().out(render(context, parsed, hosts));
