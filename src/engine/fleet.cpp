@@ -21,7 +21,7 @@ constexpr std::size_t k_visits_at_once = 64;
 // So long a visit counts among them: hosts that do not answer, or take long, are not waited for by the
 // others.
 constexpr std::chrono::seconds k_patience{3};
-// Of more places than these the connections are not kept. A connection costs up to 100 kB and, through the
+// Of more places than these the connections are not kept. A connection costs some 40 kB and, through the
 // master, five descriptors while it is in use.
 constexpr std::size_t k_kept_connections = 128;
 constexpr std::size_t k_descriptors_per_place = 8;

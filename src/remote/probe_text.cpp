@@ -43,6 +43,21 @@ void take_disk(HostFacts& facts, std::string_view value) {
   }
 }
 
+// Of `stat -f`: "BLOCK_SIZE BLOCKS AVAILABLE TYPE".
+void take_blocks(HostFacts& facts, std::string_view value) {
+  constexpr std::uint64_t k_mib = 1024 * k_kib_per_mib;
+  const auto words = split_words(value);
+  if (words.size() < 4) return;
+  const auto size = parse_number<std::uint64_t>(words[0]);
+  const auto total = parse_number<std::uint64_t>(words[1]);
+  const auto available = parse_number<std::uint64_t>(words[2]);
+  if (!size || !total || !available) return;
+  DiskFacts& disk = disk_of(facts);
+  disk.total_mib = *total * *size / k_mib;
+  disk.available_mib = *available * *size / k_mib;
+  disk.type = value.substr(static_cast<std::size_t>(words[3].data() - value.data()));
+}
+
 void take_tool(HostFacts& facts, std::string_view value) {
   const auto blank = value.find(' ');
   if (blank == std::string_view::npos) return;
@@ -85,7 +100,7 @@ constexpr std::array k_keys = {
     Key{"tool", [](Reading& r, std::string_view v) { take_tool(r.facts, v); }},
     Key{"disk", [](Reading& r, std::string_view v) { take_disk(r.facts, v); }},
     Key{"disk_place", [](Reading& r, std::string_view v) { disk_of(r.facts).place = v; }},
-    Key{"disk_type", [](Reading& r, std::string_view v) { disk_of(r.facts).type = v; }},
+    Key{"disk_blocks", [](Reading& r, std::string_view v) { take_blocks(r.facts, v); }},
     Key{"disk_hangs",
         [](Reading& r, std::string_view v) { r.facts.disk_fault = std::string(v) + " does not answer"; }},
     Key{"smi_code", [](Reading& r, std::string_view v) { r.smi.code = v; }},

@@ -130,6 +130,17 @@ re_probe_system() {
   done
 }
 
+# Sets re_system to what `uname -snrm` says: system, node, release, machine. Linux has them in files.
+re_find_system() {
+  re_system=
+  for re_name in ostype hostname osrelease arch; do
+    { read -r re_text <"$re_proc/sys/kernel/$re_name"; } 2>/dev/null || break
+    re_system=$re_system${re_system:+ }$re_text
+    [ "$re_name" != arch ] || return 0
+  done
+  re_system=$(uname -snrm)
+}
+
 # The file system that holds the directory, or would hold it.
 re_disk() {
   re_place=$1
@@ -141,8 +152,16 @@ re_disk() {
     [ -n "$re_place" ] || re_place=/
   done
   printf 'disk_place %s\n' "$re_place"
+  case $re_system in
+    Linux\ *) stat -f -c 'disk_blocks %S %b %a %T' "$re_place" && return ;;
+  esac
   df -Pk "$re_place"
-  case $re_system in Linux\ *) stat -f -c 'disk_type %T' "$re_place" ;; esac
+}
+
+# As a step, in one process less.
+re_step_of_disk() {
+  re_disk "$1" >"$re_scratch.disk" 2>&1
+  echo "$?" >"$re_scratch.disk.code"
 }
 
 re_begin_disk() {
@@ -152,7 +171,7 @@ re_begin_disk() {
     /*) re_target=$1 ;;
     *) re_target=$HOME/$1 ;;
   esac
-  re_step disk re_disk "$re_target" </dev/null >/dev/null 2>&1 &
+  re_step_of_disk "$re_target" </dev/null >/dev/null 2>&1 &
   re_disk_keeper=$!
 }
 
@@ -174,6 +193,7 @@ re_end_disk() {
 
 # The lock is passed on to nvidia-smi: while one is stuck on this host, no other is started.
 re_lock_smi() {
+  re_has_lock=
   command -v flock >/dev/null 2>&1 || return 0
   [ -d "$HOME/.re" ] || (umask 077 && mkdir -p "$HOME/.re") || return 0
   command exec 9>>"$HOME/.re/probe.lock" || return 0
@@ -184,6 +204,7 @@ re_lock_smi() {
     [ "$re_now" -lt "$re_end" ] || return 1
     re_pause
   done
+  re_has_lock=yes
 }
 
 # Sets re_unknown to the field that the driver does not know.
@@ -229,6 +250,19 @@ re_await_gpus() {
   done
 }
 
+# Sets re_left to what is left of so many seconds when nvidia-smi has ended: the lock tells at once, where it has to be
+# waited for, and again by looks. We have it ourselves afterwards. re_wait_for_smi SECONDS STEP
+re_wait_for_smi() {
+  re_left=$1
+  [ ! -s "$re_scratch.$2.code" ] && [ -n "$re_has_lock" ] || return 0
+  re_look_at_clock
+  re_end=$((re_now + $1))
+  command exec 9>&- 9>>"$HOME/.re/probe.lock" && flock -w "$1" 9
+  re_look_at_clock
+  re_left=$((re_end - re_now))
+  [ "$re_left" -gt 0 ] || re_left=-1 # a second's remainder is over, too
+}
+
 re_is_first_pid_namespace() {
   re_text=$(readlink "$re_proc/self/ns/pid" 2>/dev/null) || return 0
   [ "$re_text" = 'pid:[4026531836]' ] # PROC_PID_INIT_INO, include/linux/proc_ns.h
@@ -265,13 +299,14 @@ re_begin_gpus() {
 # The same arguments.
 re_end_gpus() {
   [ -n "$re_smi_keeper" ] || return 0
-  re_await_gpus "$1" "$2"
+  if [ "$2" = processes ]; then re_wait_for_smi "$1" app; else re_wait_for_smi "$1" smi; fi 2>/dev/null
+  re_await_gpus "$re_left" "$2"
   echo "smi_code $re_code"
   echo "smi_fields $re_fields"
   re_print_output smi smi
   [ "$re_code" != hangs ] || return 0
   if [ "$2" = processes ] && [ -z "$re_unknown" ]; then
-    re_await app "$1" "$re_smi_keeper"
+    re_await app "$re_left" "$re_smi_keeper"
     echo "app_code $re_code"
     [ "$re_code" = hangs ] || { re_print_output app app; re_print_owners; }
   fi
@@ -301,7 +336,7 @@ re_make_scratch() {
 # re_probe DIRECTORY SECONDS processes|no-processes PROC
 re_probe() {
   re_proc=$4
-  re_system=$(uname -snrm) # in this order: system, node, release, machine
+  re_find_system
   if re_make_scratch 2>/dev/null; then
     re_begin_disk "$1"
     re_begin_gpus "$2" "$3"
@@ -313,8 +348,8 @@ re_probe() {
     echo 'no_scratch yes'
     return 0
   fi
-  re_end_disk
   re_end_gpus "$2" "$3"
+  re_end_disk
   exec 9>&-
   rm -f "$re_scratch".*
   echo 'complete yes'
