@@ -90,7 +90,8 @@ std::string hint_for(const Settings& settings, std::string_view selector) {
 }
 
 [[noreturn]] void refuse_unknown(const Settings& settings, std::string_view selector) {
-  const bool showable = is_index(selector) || !fault_of_name(selector);
+  const bool showable = !selector.empty() && std::all_of(selector.begin(), selector.end(),
+                                                         [](char c) { return c > ' ' && c < 0x7f; });
   const std::string shown = showable ? " " + std::string(selector) : std::string();
   throw Error(ErrorKind::not_found,
               "there is no instance" + shown + " (there are: " + list_of_names(settings) + ")",

@@ -64,22 +64,27 @@ Fd require_terminal(std::string_view prompt) {
   throw cannot_ask(prompt, k_no_terminal);
 }
 
-// Reads one byte; Ctrl-C ends the question, whatever the handler does.
+constexpr char k_ctrl_c = 3;
+
+// Of an answer; Ctrl-C ends the question, and the line that it stands in.
 char read_byte(int fd) {
   char byte = 0;
   for (;;) {
     const ssize_t got = ::read(fd, &byte, 1);
-    if (got == 1) return byte;
     if (got < 0 && errno == EINTR) continue;
+    if (got == 1 && byte != k_ctrl_c) return byte;
+    if (got == 1) write_all(fd, "\n");
     throw Error(ErrorKind::interrupted, "no answer was given");
   }
 }
 
-// ISIG off: Ctrl-C arrives as a byte, so that the mode is restored before anything else happens.
+// ISIG off: Ctrl-C arrives as a byte, so that the mode is restored before anything else happens; it ends the
+// line, or it would wait for one's end.
 void set_prompt_mode(int fd, bool echo) {
   termios mode{};
   if (::tcgetattr(fd, &mode) != 0) throw errno_error("read the terminal's mode", errno);
   mode.c_lflag &= ~static_cast<tcflag_t>(ISIG | (echo ? 0 : ECHO));
+  mode.c_cc[VEOL] = k_ctrl_c;
   ::tcsetattr(fd, TCSAFLUSH, &mode);
 }
 
@@ -93,7 +98,6 @@ struct PromptMode {
   PromptMode& operator=(const PromptMode&) = delete;
 };
 
-constexpr char k_ctrl_c = 3;
 constexpr std::size_t k_longest_answer = 1023;  // readpassphrase(3)'s and OpenSSH's limit
 
 }  // namespace
@@ -146,7 +150,6 @@ Secret ask_secret(std::string_view prompt) {
     const PromptMode mode(terminal.get(), false);
     write_all(terminal.get(), prompt);
     for (char byte = read_byte(terminal.get()); byte != '\n'; byte = read_byte(terminal.get())) {
-      if (byte == k_ctrl_c) throw Error(ErrorKind::interrupted, "no answer was given");
       if (length < k_longest_answer) answer[length++] = byte;
     }
   }
@@ -162,7 +165,6 @@ std::string ask_line(std::string_view prompt) {
   write_all(terminal.get(), prompt);
   std::string line;
   for (char byte = read_byte(terminal.get()); byte != '\n'; byte = read_byte(terminal.get())) {
-    if (byte == k_ctrl_c) throw Error(ErrorKind::interrupted, "no answer was given");
     if (line.size() < k_longest_answer) line += byte;
   }
   return line;

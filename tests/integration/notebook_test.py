@@ -72,6 +72,9 @@ class Notebook(testbed.TestCase):
 
     def test_two_notebooks_and_ctrl_c_ends_one(self):
         remote, local = self.bed()
+        wrong = local.run("re", "notebook", "--port", "abc")
+        self.assertEqual((wrong.code, wrong.out), (2, ""), str(wrong))
+        self.assertEqual(self.states(local), {})
         first, url, token = self.open(local)
         second, other_url, other_token = self.open(local, "--no-master", "--name", "other")
         self.assertNotEqual(token, other_token)
@@ -83,7 +86,7 @@ class Notebook(testbed.TestCase):
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
         self.assertEqual((first.returncode, out), (0, b"job 1 (notebook) ended\n"), err)
-        self.assertIn(b"works in projects/project on host1", err)
+        self.assertIn(b"saves to projects/project on host1", err)
         self.assertEqual(self.states(local), {1: "done", 2: "running"})
         self.assert_is_served(other_url, other_token)
         self.assert_ok(local.run("re", "kill", "other"))

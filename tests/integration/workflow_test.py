@@ -286,6 +286,12 @@ class Workflow(testbed.TestCase):
         local = self.project(self.remote())
         self.assert_ok(local.run("re", "async", "sleep 1000"))
         with local.terminal("re", "kill") as terminal:
+            terminal.expect(r"Process to kill \(index\) : ")
+            terminal.send("1\x03")
+            self.assertEqual(terminal.wait(), 130)
+            self.assertTrue(terminal.is_restored())
+            self.assertTrue(terminal.text.endswith("\r\nre: no answer was given\r\n"), terminal.text)
+        with local.terminal("re", "kill") as terminal:
             terminal.expect(r"0\s+all")
             terminal.expect(r"Process to kill \(index\) : ")
             terminal.send("1\n")

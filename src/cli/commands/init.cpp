@@ -28,6 +28,10 @@ project::Project make_project(Context& context, const Parsed& parsed) {
   return project;
 }
 
+std::string counted_files(std::size_t number) {
+  return std::to_string(number) + (number == 1 ? " file" : " files");
+}
+
 void say_what_would_be(Context& context, const project::Project& project, const engine::Place& place,
                        const engine::RemoteProject& remote) {
   const auto files = project::collect_files(project.root);
@@ -37,7 +41,7 @@ void say_what_would_be(Context& context, const project::Project& project, const 
     console.out("would make " + project.file("").string() + "\n");
   console.out("would make " + remote.directory + " on " + place.label + "\n");
   for (const auto& file : files.files) console.out("would copy " + ui::sanitise_line(file.path) + "\n");
-  console.out(std::to_string(files.files.size()) + " files, " + format_size(files.total_size()) + "\n");
+  console.out(counted_files(files.files.size()) + ", " + format_size(files.total_size()) + "\n");
 }
 
 void warn_of_unresolved(Context& context, const project::Project& project, const engine::LocalState& state) {
@@ -75,7 +79,7 @@ int run_init(Context& context, const Parsed& parsed) {
     context.console().out(to_text(json));
   } else if (context.mode() == OutputMode::human) {
     context.console().out(ui::sanitise_line(project.name) + " is ready on " + place.label + ":" +
-                          remote.directory + ": " + std::to_string(state.files.files.size()) + " files, " +
+                          remote.directory + ": " + counted_files(state.files.files.size()) + ", " +
                           std::to_string(report.files_transferred) + " copied\n");
   }
   if (parsed.has("no-rsync") || parsed.has("no-install")) return 0;

@@ -50,7 +50,10 @@ std::string server_command(const jobs::Jupyter& jupyter, const std::string& dire
 // A server, and the job that it is.
 class Notebook {
  public:
-  Notebook(Context& context, const Parsed& parsed) : m_context(context), m_parsed(parsed) {}
+  Notebook(Context& context, const Parsed& parsed)
+      : m_context(context),
+        m_parsed(parsed),
+        m_wanted_port(static_cast<unsigned short>(parsed.number("port", 0, 65'535).value_or(0))) {}
 
   int start();
   int attach(const jobs::RegistryRecord& record);
@@ -71,6 +74,7 @@ class Notebook {
 
   Context& m_context;
   const Parsed& m_parsed;
+  const unsigned short m_wanted_port;  ///< 0: any
   std::optional<engine::Place> m_place;
   std::optional<jobs::RegistryRecord> m_job;  ///< once it may run
   std::optional<jobs::JupyterServer> m_server;
@@ -124,8 +128,8 @@ Async<void> Notebook::submit() {
   if (failure) std::rethrow_exception(failure);
   m_context.console().clear_status();
   m_context.progress().note("job " + std::to_string(m_job->index) + " (" + ui::sanitise_line(m_job->name) +
-                            ") works in " + ui::sanitise_line(directory) + " on " + m_place->label +
-                            "; re pull fetches what you save there");
+                            ") saves to " + ui::sanitise_line(directory) + " on " + m_place->label +
+                            "; fetch with re pull");
 }
 
 Async<void> Notebook::wait() {
@@ -157,9 +161,7 @@ void Notebook::report_left() {
 }
 
 void Notebook::listen(engine::Forwarder& forwarder) {
-  const auto wanted = m_parsed.number("port", 0, 65'535).value_or(0);
-  m_port = forwarder.listen(m_context.io(),
-                            {"", static_cast<unsigned short>(wanted), "127.0.0.1", m_server->port});
+  m_port = forwarder.listen(m_context.io(), {"", m_wanted_port, "127.0.0.1", m_server->port});
   const std::string scheme = m_server->is_secure ? "https" : "http";
   m_url = scheme + "://127.0.0.1:" + std::to_string(m_port) + m_server->base_url;
   if (!m_server->token.empty()) m_url += "?token=" + m_server->token;

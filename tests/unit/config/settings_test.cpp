@@ -189,6 +189,7 @@ TEST_F(ResolveTest, the_unknown_is_refused_with_what_there_is) {
   EXPECT_THAT(failure("c.d", re::ErrorKind::not_found), HasSubstr("the instance with this host is 7"));
   EXPECT_THAT(failure("99999999999999999999999", re::ErrorKind::not_found),
               HasSubstr("there is no instance"));
+  EXPECT_THAT(failure("gpu3:22", re::ErrorKind::not_found), HasSubstr("there is no instance gpu3:22 ("));
   EXPECT_THAT(failure("", re::ErrorKind::not_found), HasSubstr("there is no instance"));
   EXPECT_THAT(failure("\x1b[31m", re::ErrorKind::not_found), HasSubstr("there is no instance ("));
 }
