@@ -130,6 +130,18 @@ class Data(testbed.TestCase):
             self.assertEqual(self.client.run("re", "data", url).code, 2, url)
         self.assertEqual(self.client.run("re", "data").code, 2)
 
+    def test_ctrl_c_ends_all_of_it(self):
+        url = self.serve("slow", 2_000_000)
+        self.web.gate.clear()
+        self.addCleanup(self.web.gate.set)
+        part = self.data / "slow.part"
+        with self.client.terminal("re", "data", url) as terminal:
+            wait_for(lambda: part.exists() and part.stat().st_size > 0, "the download begins")
+            terminal.send("\x03")
+            self.assertEqual(terminal.wait(), 130, terminal.text)
+        job = json.loads(self.assert_ok(self.client.run("re", "list", "--all", "--json")).out)["jobs"][0]
+        self.assertEqual((job["state"], job["exit_code"]), ("done", 130), job)
+
     def test_a_download_in_the_background_is_a_job(self):
         url = self.serve("slow", 2_000_000)
         self.web.gate.clear()

@@ -16,6 +16,8 @@ re_download() {
     re_tell 'this host has neither curl nor wget (Debian: apt-get install curl)'
     return 1
   fi
+  # Shells make what they start in the background deaf to Ctrl-C.
+  trap 'trap "" TERM; kill 0; exit 130' INT
   re_watch "$@" &
   re_watcher=$!
   re_workers=
