@@ -104,8 +104,11 @@ void Submitter::prepare(Attempt& attempt) {
                   "drop --no-rsync");
     }
   } else {
-    attempt.state =
-        attempt.request.state ? *attempt.request.state : attempt.files.read(attempt.request.trust);
+    if (attempt.request.state) {
+      attempt.state = *attempt.request.state;
+    } else {
+      attempt.state = attempt.files.read(attempt.request.trust);
+    }
     if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
   }
 }

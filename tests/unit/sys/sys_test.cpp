@@ -97,6 +97,26 @@ TEST(ReadFileTest, a_pipe_or_a_device_is_no_file_and_the_empty_device_is_an_empt
   EXPECT_EQ(read_file("/dev/null"), "");
 }
 
+TEST(File, files_of_any_size_are_read_whole_those_of_proc_too) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "file";
+  for (const std::size_t size : {0U, 1U, 4094U, 4095U, 4096U, 70'000U}) {
+    std::string text;
+    while (text.size() < size) text += static_cast<char>('a' + text.size() % 23);
+    write_file_atomic(path, text);
+    EXPECT_EQ(read_file(path), text) << size;
+    EXPECT_EQ(read_file(path, size), text) << size;
+    EXPECT_EQ(read_beginning(path, 10), text.substr(0, 10)) << size;
+    if (size > 0) {
+      EXPECT_THROW(read_file(path, size - 1), re::Error) << size;
+    }
+  }
+  EXPECT_NE(read_file("/proc/self/status").find("VmPeak"), std::string::npos);
+  EXPECT_GT(read_file("/proc/self/smaps").size(), 8192U);
+  EXPECT_EQ(read_beginning(directory.path() / "none", 10), "");
+  EXPECT_EQ(read_file_if_exists(directory.path() / "none"), std::nullopt);
+}
+
 TEST(AtomicFileTest, nothing_is_seen_before_commit_and_all_after) {
   const TemporaryDirectory directory("re-test");
   const fs::path path = directory.path() / "file";
