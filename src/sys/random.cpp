@@ -1,6 +1,7 @@
 #include "re/sys/random.hpp"
 
 #include <sys/random.h>
+#include <time.h>
 
 #include <array>
 #include <cerrno>
@@ -36,6 +37,12 @@ JobId make_job_id(const Clock& clock) {
 
 std::chrono::system_clock::time_point SystemClock::now() const {
   return std::chrono::system_clock::now();
+}
+
+std::chrono::seconds uptime() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec);
 }
 
 }  // namespace re::sys

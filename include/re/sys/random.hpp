@@ -21,4 +21,7 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::chrono::system_clock::time_point now() const override;
 };
 
+/// How long this machine has been up, the time that it slept included (CLOCK_BOOTTIME).
+std::chrono::seconds uptime();
+
 }  // namespace re::sys
