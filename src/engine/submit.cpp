@@ -295,6 +295,8 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
 void Submitter::record(const Attempt& attempt, std::span<const model::JobSpec> jobs) {
   try {
     sys::failpoint("submit.launched");
+    // Who has the streams writes down how it goes on.
+    if (attempt.submitted.streams && attempt.submitted.report.answer == jobs::Launch::started) return;
     m_registry.set_states(jobs, change_of(attempt.submitted.report));
   } catch (const Error& error) {
     throw Error(error).within(attempt.name() + " started on " + attempt.request.place.label +
