@@ -137,10 +137,10 @@ Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request
                                                            ProjectFiles& files) {
   Attempt attempt{std::move(request), files};
   prepare(attempt);
-  const sys::SystemClock clock;
+  const auto moment = m_registry.time_of_next(sys::SystemClock());
   for (auto& command : commands) {
     attempt.batch.push_back(attempt.request.spec);
-    attempt.batch.back().id = m_registry.make_id(clock);
+    attempt.batch.back().id = sys::make_job_id(moment);
     attempt.batch.back().command = std::move(command);
   }
   m_registry.add_intents(attempt.batch, attempt.request.place.key);
