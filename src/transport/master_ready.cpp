@@ -53,11 +53,12 @@ std::size_t ReadyProcesses::wanted() {
 Async<void> ReadyProcesses::prepare(ExecRequest request, Doubt doubt) {
   if (request.preamble.empty() || m_has_ended) co_return;
   const auto self = shared_from_this();
-  const std::size_t count = std::max<std::size_t>(wanted(), doubt == Doubt::yes ? 1 : 0);
+  const std::size_t count = wanted();
   if (!is_kind_of(request) || doubt == Doubt::yes) {
     while (!m_ready.empty()) co_await give_up_one();
   }
   m_request = request;
+  if (doubt == Doubt::yes) co_await start_one(request);  // what is being started since long is no answer
   while (m_ready.size() + m_starting < count) co_await start_one(request);
 }
 
