@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,30 @@ TEST(ChildTest, a_signal_is_told_from_a_code) {
 }
 
 // Sockets of Asio, for one: they are made without close-on-exec.
+// What a terminal's Ctrl-C does to a child that has just been forked.
+bool g_raises = false;
+int* g_heard = nullptr;  // in memory that both processes share
+
+TEST(ChildTest, before_it_is_another_program_it_runs_no_handler_of_ours) {
+  g_heard = static_cast<int*>(
+      ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(g_heard, MAP_FAILED);
+  ASSERT_EQ(::pthread_atfork(nullptr, nullptr,
+                             [] {
+                               if (g_raises) ::raise(SIGINT);
+                             }),
+            0);
+  const auto before = ::signal(SIGINT, [](int) { ++*g_heard; });
+  g_raises = true;
+  SpawnOptions options;
+  options.arguments = {"true"};
+  Child child = Child::spawn(options);
+  g_raises = false;
+  EXPECT_EQ(child.wait().signal, SIGINT);
+  EXPECT_EQ(*g_heard, 0);
+  ::signal(SIGINT, before);
+}
+
 TEST(ChildTest, inherits_no_descriptor_that_it_was_not_given) {
   constexpr int k_stray = 77;
   constexpr int k_given = 78;
