@@ -127,10 +127,6 @@ void RawValue::fail(std::string_view what, std::string hint) const {
               std::move(hint));
 }
 
-std::string escape_percent(std::string_view text) {
-  return replace_all(text, "%", "%%");
-}
-
 std::string parse_text(const RawValue& raw) {
   if (raw.text.empty()) raw.fail("has no value");
   if (std::any_of(raw.text.begin(), raw.text.end(), is_control)) raw.fail("holds a control character");

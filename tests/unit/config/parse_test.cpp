@@ -143,7 +143,7 @@ struct Refusal {
 };
 
 TEST(ConfigParseTest, mistakes_are_refused_with_their_line) {
-  const std::array<Refusal, 40> refusals = {{
+  const std::array<Refusal, 43> refusals = {{
       {"[instance 0]\nusrname = u\nhost = h\n",
        "c:2: unknown key \"usrname\" in [instance 0]; did you mean username?"},
       {"[generl]\n", "c:1: unknown section \"generl\"; did you mean general?"},
@@ -185,11 +185,25 @@ TEST(ConfigParseTest, mistakes_are_refused_with_their_line) {
        "has a password and a password_command"},
       {"[general]\npersist = soon\n", "must be a time such as"},
       {"[general]\ninstance = all\n", "must be one instance, not all"},
+      {"[general]\ninstance = -u@h\n", "c:2: instance is wrong: "},
+      {"[general]\ninstance = a/b\n", "c:2: instance may hold only letters"},
+      {"[instance 0]\nhost = h\ntags = lab, a b\n", "c:3: tags may hold only letters"},
       {"[general]\nremote_home = ~bob/x\n", "names another user's home"},
       {"[instance 0]\nhost = h\nname = x\x1b[31m\n", "holds a control character"},
   }};
   for (const auto& refusal : refusals)
     EXPECT_THAT(error_of(refusal.text), HasSubstr(refusal.message)) << refusal.text;
+}
+
+TEST(ConfigParseTest, choices_are_named_as_they_are_written) {
+  for (const std::string name : {"auto", "ssh2", "openssh", "local"}) {
+    const auto layer = parse("[instance 0]\nhost = h\ntransport = " + name + "\n").value();
+    EXPECT_EQ(to_string(layer.instances.at(0).transport.value), name);
+  }
+  for (const std::string name : {"ask", "accept-new", "strict"}) {
+    const auto layer = parse("[instance 0]\nhost = h\nhost_key = " + name + "\n").value();
+    EXPECT_EQ(to_string(layer.instances.at(0).host_key.value), name);
+  }
 }
 
 TEST(ConfigParseTest, nul_bytes_and_names_beyond_inihs_buffers_are_refused) {

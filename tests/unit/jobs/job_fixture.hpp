@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "re/base/shell.hpp"
 #include "re/jobs/job_host.hpp"
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
@@ -51,17 +52,13 @@ class ShellConnection final : public transport::Connection {
  public:
   ShellConnection(boost::asio::any_io_executor executor, std::string shell, std::string home)
       : m_executor(std::move(executor)), m_shell(std::move(shell)), m_home(std::move(home)) {}
-  /// From now on each shell is given its preamble, as one that was started ahead.
-  void start_ahead() { m_is_ahead = true; }
-  Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest wanted) override {
+  Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest) override {
     transport::ProcessRequest request;
     request.arguments = {m_shell, "-s"};
     const char* const path = std::getenv("PATH");
     request.environment = {{"HOME", m_home}, {"PATH", m_home + "/bin:" + (path == nullptr ? "" : path)}};
     request.directory = m_home;
-    auto channel = transport::start_process(m_executor, request);
-    if (m_is_ahead) co_await channel->write(wanted.preamble);
-    co_return channel;
+    co_return transport::start_process(m_executor, request);
   }
   Async<std::unique_ptr<transport::Channel>> open_forward(std::string, unsigned short) override {
     throw Error(ErrorKind::unsupported, "no forwards in this test");
@@ -73,7 +70,6 @@ class ShellConnection final : public transport::Connection {
   boost::asio::any_io_executor m_executor;
   std::string m_shell;
   std::string m_home;
-  bool m_is_ahead = false;
   transport::ConnectionInfo m_info{"local", "local", {}};
 };
 
@@ -85,8 +81,7 @@ class Remote {
   explicit Remote(std::string shell = "dash")
       : m_words(std::move(shell)),
         m_shell(m_directory.path() / "sh"),
-        m_connection(new ShellConnection(m_io.get_executor(), m_shell, home())),
-        m_host(std::unique_ptr<transport::Connection>(m_connection), "here"),
+        m_host(std::make_unique<ShellConnection>(m_io.get_executor(), m_shell, home()), "here"),
         m_jobs(m_host, m_shell) {
     std::filesystem::create_directories(home() / "project");
     write_shell("");
@@ -105,8 +100,6 @@ class Remote {
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
-  /// From now on a launch finds a place for its job that was made ahead.
-  void start_ahead() { m_connection->start_ahead(); }
   /// From now on the host finds its tools here only.
   void use_path(const std::string& path) { write_shell("PATH=" + path + "\n"); }
   /// Counts from now on how often a tool is called.
@@ -120,6 +113,18 @@ class Remote {
   [[nodiscard]] std::size_t calls() const { return std::filesystem::file_size(home() / "bin/calls"); }
   /// From now on nothing on the host gets more than 64 MB.
   void limit_memory() { write_shell("ulimit -v 65536\n"); }
+
+  /// From now on the host runs nothing, and answers each call with this. (The script is read to its end: who
+  /// sends it must not see a closed pipe.)
+  void answer(const std::string& output, const std::string& trailer) const {
+    write_shell(
+        "while IFS= read -r line; do case $line in re_nonce=*) break ;; esac; done\n"
+        "printf '\\036RE1 %s BEGIN\\n' \"${line#*=}\" >&2\nprintf '\\036RE1 %s END 0 \\n' \"${line#*=}\" "
+        ">&2\n"
+        "printf '\\036RE1 %s BEGIN\\n%s' \"${line#*=}\" " +
+        shell_quote(output) + "\nprintf '\\036RE1 %s END 0 %s\\n' \"${line#*=}\" " + shell_quote(trailer) +
+        "\nexec cat >/dev/null\n");
+  }
 
   [[nodiscard]] std::filesystem::path home() const { return m_directory.path() / "home"; }
   [[nodiscard]] std::filesystem::path directory(const JobId& id) const {
@@ -165,7 +170,6 @@ class Remote {
   std::string m_words;
   std::string m_shell;
   boost::asio::io_context m_io;
-  ShellConnection* m_connection;  ///< the host's
   remote::Host m_host;
   JobHost m_jobs;
 };

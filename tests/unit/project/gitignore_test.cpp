@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "re/base/strings.hpp"
@@ -32,6 +34,21 @@ Verdict match(std::string_view rules, std::string_view path, PathKind kind = Pat
 TEST(IgnoreRules, a_pattern_without_a_slash_matches_at_every_depth) {
   EXPECT_EQ(match("*.o\n", "a/b/c.o"), Verdict::ignored);
   EXPECT_EQ(match("*.o\n", "a/b/c.ob"), Verdict::none);
+}
+
+TEST(IgnoreRules, classes_of_characters_hold_what_posix_says) {
+  const std::vector<std::pair<std::string, int (*)(int)>> classes = {
+      {"alnum", std::isalnum}, {"alpha", std::isalpha}, {"blank", std::isblank}, {"cntrl", std::iscntrl},
+      {"digit", std::isdigit}, {"graph", std::isgraph}, {"lower", std::islower}, {"print", std::isprint},
+      {"punct", std::ispunct}, {"space", std::isspace}, {"upper", std::isupper}, {"xdigit", std::isxdigit}};
+  for (const auto& [name, holds] : classes) {
+    const IgnoreRules rules("a[[:" + name + ":]]b");
+    for (int byte = 1; byte < 128; ++byte) {
+      const auto verdict = rules.match(std::string{'a', static_cast<char>(byte), 'b'}, PathKind::file);
+      const bool is_ignored = byte != '/' && holds(byte) != 0;
+      EXPECT_EQ(verdict, is_ignored ? Verdict::ignored : Verdict::none) << name << ' ' << byte;
+    }
+  }
 }
 
 TEST(IgnoreRules, a_pattern_with_a_slash_is_bound_to_its_directory) {

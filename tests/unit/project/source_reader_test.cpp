@@ -24,6 +24,8 @@ TEST(SourceReader, files_of_any_size_are_read_whole_one_after_the_other) {
 
 TEST(SourceReader, what_cannot_be_read_is_named) {
   const re::sys::TemporaryDirectory root;
+  re::sys::write_file_atomic(root.path() / "large.py", "");
+  std::filesystem::resize_file(root.path() / "large.py", (std::size_t{64} << 20U) + 1);
   re::sys::ensure_private_directory(root.path() / "a.py");
   const auto problem = [&](const std::filesystem::path& directory, const std::string& path) {
     try {
@@ -36,6 +38,7 @@ TEST(SourceReader, what_cannot_be_read_is_named) {
   const std::string name = root.path().string();
   EXPECT_EQ(problem(root.path(), "no.py"), "cannot open " + name + "/no.py: No such file or directory");
   EXPECT_NE(problem(root.path(), "a.py").find("Is a directory"), std::string::npos);
+  EXPECT_EQ(problem(root.path(), "large.py"), name + "/large.py is larger than 67108864 bytes");
   EXPECT_EQ(problem(root.path() / "gone", "b.py"),
             "cannot open " + name + "/gone/b.py: No such file or directory");
 }

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "re/sys/file.hpp"
 #include "remote/probe_text.hpp"
 
@@ -43,6 +45,15 @@ TEST(GpuTextTest, reads_a_plain_answer) {
   EXPECT_EQ(gpu.fault, "");
   EXPECT_TRUE(report.has_processes);
   EXPECT_TRUE(gpu.processes.empty());
+}
+
+TEST(GpuTextTest, states_have_names_that_differ) {
+  std::set<std::string_view> names;
+  for (const auto state :
+       {State::absent, State::ok, State::no_driver, State::no_devices, State::hung, State::failed}) {
+    names.insert(to_string(state));
+  }
+  EXPECT_EQ(names, (std::set<std::string_view>{"absent", "ok", "no driver", "no devices", "hung", "failed"}));
 }
 
 TEST(GpuTextTest, a_header_and_units_do_not_disturb) {

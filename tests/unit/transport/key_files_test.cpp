@@ -4,9 +4,11 @@
 #include <openssl/evp.h>
 
 #include <fstream>
+#include <tuple>
 
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
+#include "transport/ssh2_key_file.hpp"
 #include "transport/ssh2_wire.hpp"
 
 namespace re::transport {
@@ -78,6 +80,45 @@ TEST_F(KeyFilesTest, no_cut_or_changed_key_signs_or_breaks_anything) {
     (void)Ed25519Key::parse(changed);
     changed[at] = text[at];
   }
+}
+
+TEST_F(KeyFilesTest, a_key_file_tells_its_form_type_and_encryption) {
+  using Form = KeyFile::Form;
+  const auto text_of = [](const std::string& path) { return sys::read_file(path); };
+  for (const std::string type : {"ed25519", "rsa"}) {
+    const auto plain = parse_key_file(text_of(make_key(type)));
+    const auto encrypted = parse_key_file(text_of(make_key(type, "secret")));
+    const auto half = parse_key_file(text_of(make_key(type, "other") + ".pub"));
+    EXPECT_EQ(std::tuple(plain.form, encrypted.form, half.form),
+              std::tuple(Form::private_key, Form::private_key, Form::public_key));
+    EXPECT_EQ(std::tuple(plain.is_encrypted, encrypted.is_encrypted), std::tuple(false, true));
+    EXPECT_EQ(std::tuple(plain.type, encrypted.type, half.type),
+              std::tuple("ssh-" + type, "ssh-" + type, "ssh-" + type));
+  }
+  const auto pem = parse_key_file("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n");
+  EXPECT_EQ(std::tuple(pem.form, pem.type, pem.is_encrypted), std::tuple(Form::private_key, "ssh-rsa", true));
+  for (const auto* text : {"", "ssh-rsa", "ssh-rsa AAAA", "ssh-rsa ???", "a text of words"}) {
+    EXPECT_EQ(parse_key_file(text).form, Form::unreadable) << text;
+  }
+}
+
+TEST_F(KeyFilesTest, what_a_key_file_does_not_tell_its_neighbour_adds) {
+  const std::string path = make_key("rsa");
+  ASSERT_TRUE(
+      sys::run_captured({"ssh-keygen", "-q", "-p", "-m", "PEM", "-N", "", "-f", path}).status.succeeded());
+  const auto key = read_key_file(path).value();
+  EXPECT_EQ(key.form, KeyFile::Form::private_key);
+  EXPECT_EQ(key.public_blob, parse_public_key(sys::read_file(path + ".pub")).public_blob);
+  EXPECT_FALSE(key.public_blob.empty());
+  EXPECT_FALSE(read_key_file(path + ".gone"));
+}
+
+TEST(KeyTypeTest, token_keys_and_certificates_are_known_by_name) {
+  EXPECT_TRUE(is_token_key("sk-ssh-ed25519@openssh.com"));
+  EXPECT_TRUE(is_token_key("webauthn-sk-ecdsa-sha2-nistp256@openssh.com"));
+  EXPECT_FALSE(is_token_key("ssh-ed25519"));
+  EXPECT_TRUE(is_certificate("ssh-ed25519-cert-v01@openssh.com"));
+  EXPECT_FALSE(is_certificate("ssh-ed25519"));
 }
 
 }  // namespace

@@ -73,6 +73,11 @@ TEST(MasterProtocol, calls_answers_and_errors_are_read_as_they_were_written) {
   EXPECT_EQ(parse_status(to_body(sys::ExitStatus{3, std::nullopt})).value().code, 3);
   EXPECT_EQ(parse_status(to_body(sys::ExitStatus{std::nullopt, 9})).value().signal, 9);
   EXPECT_EQ(parse_info(to_body(ConnectionInfo{"a@b", "ssh2", "key"})).value().destination, "a@b");
+  EXPECT_EQ(parse_size(to_body(sys::WindowSize{80, 24})), (sys::WindowSize{80, 24}));
+  const Question question{QuestionKind::password, "code?", "1", 2, true};
+  const auto asked = parse_question(to_body(question)).value();
+  EXPECT_EQ(to_body(asked), to_body(question));
+  EXPECT_EQ(asked.standing, 2U);
   Error error(ErrorKind::auth, "refused", "try another");
   error.within("cannot reach gpu1");
   EXPECT_STREQ(parse_error(to_body(error)).value().what(), error.what());

@@ -56,6 +56,13 @@ TEST(MuxProtocolTest, replies_are_understood) {
                             "6e6f"));
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->reason, "no");
+  const auto hello = parse_reply(*from_hex("0000000100000004"));
+  ASSERT_TRUE(hello);
+  EXPECT_EQ(hello->type, Type::hello);
+  EXPECT_EQ(hello->value, 4U);
+  const auto ok = parse_reply(*from_hex("8000000100000000"));
+  ASSERT_TRUE(ok);
+  EXPECT_EQ(ok->type, Type::ok);
 }
 
 TEST(MuxProtocolTest, a_reply_that_is_cut_is_none) {

@@ -142,6 +142,30 @@ TEST(SshConfig, expands_paths) {
   EXPECT_EQ(expand_path("/k/%C", tokens), std::nullopt);
   EXPECT_EQ(expand_path("~other/k", tokens), std::nullopt);
   EXPECT_EQ(expand_path("/k%", tokens), std::nullopt);
+  EXPECT_EQ(expand_path("/run/%i", tokens), std::nullopt);
+  ::setenv("RE_TEST_KEYS", "/keys", 1);
+  EXPECT_EQ(expand_path("${RE_TEST_KEYS}/%r}", tokens), "/keys/alice}");
+  ::unsetenv("RE_TEST_KEYS");
+  EXPECT_EQ(expand_path("${RE_TEST_KEYS}/k", tokens), std::nullopt);
+  EXPECT_EQ(expand_path("${RE_TEST_KEYS", tokens), std::nullopt);
+}
+
+TEST(SshConfig, without_an_ssh_client_a_host_has_its_defaults) {
+  Target target;
+  target.host = "gpu1";
+  target.user = "ann";
+  auto config = default_ssh_config(target, "/home/ann");
+  EXPECT_EQ(config.hostname, "gpu1");
+  EXPECT_EQ(config.user, "ann");
+  EXPECT_EQ(config.port, 22);
+  EXPECT_THAT(config.identity_files, testing::Contains("/home/ann/.ssh/id_ed25519"));
+  EXPECT_THAT(config.user_known_hosts, testing::Contains("/home/ann/.ssh/known_hosts"));
+  EXPECT_THAT(config.global_known_hosts, testing::Contains("/etc/ssh/ssh_known_hosts"));
+  target.port = 2222;
+  target.user.clear();
+  config = default_ssh_config(target, "/home/ann");
+  EXPECT_EQ(config.port, 2222);
+  EXPECT_EQ(config.user, sys::user_name());
 }
 
 TEST(SshConfig, reads_jump_hosts) {
