@@ -23,12 +23,12 @@ std::uint32_t byte_at(std::string_view bytes, std::size_t index) {
 }  // namespace
 
 std::string to_hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* at = text.data();
   for (const char byte : bytes) {
     const auto value = static_cast<unsigned char>(byte);
-    text += k_hex[value >> 4U];
-    text += k_hex[value & 15U];
+    *at++ = k_hex.data()[value >> 4U];
+    *at++ = k_hex.data()[value & 15U];
   }
   return text;
 }

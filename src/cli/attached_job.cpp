@@ -37,7 +37,7 @@ class Session {
       const engine::LogSink print = [this](jobs::LogStream stream, std::string_view data) {
         m_printer.print(stream, data);
       };
-      co_await print_streams(streams, print);
+      co_await print_streams(m_context, m_submitted.spec, streams, print);
     } catch (const Error& error) {
       failure = error;
     }

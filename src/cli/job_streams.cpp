@@ -1,16 +1,38 @@
 #include "cli/job_streams.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace re::cli {
 
 namespace {
 
 constexpr std::chrono::seconds k_signal_deadline{20};
+constexpr std::chrono::milliseconds k_short{50};
+
+// Writes down that the job runs, unless it has ended by then: what ends at once is written down once.
+class LastingJob {
+ public:
+  LastingJob(Context& context, JobId id) : m_timer(context.io(), k_short) {
+    m_timer.async_wait([&context, id = std::move(id), is_over = m_is_over](const auto& error) {
+      if (!error && !*is_over) context.registry().set_state(id, {model::JobState::running, {}, {}, {}});
+    });
+  }
+  ~LastingJob() { *m_is_over = true; }
+  LastingJob(const LastingJob&) = delete;
+  LastingJob& operator=(const LastingJob&) = delete;
+
+ private:
+  boost::asio::steady_timer m_timer;
+  std::shared_ptr<bool> m_is_over = std::make_shared<bool>(false);
+};
 
 }  // namespace
 
-Async<void> print_streams(jobs::Attachment& streams, const engine::LogSink& print) {
+Async<void> print_streams(Context& context, const model::JobSpec& job, jobs::Attachment& streams,
+                          const engine::LogSink& print) {
+  const LastingJob lasting(context, job.id);
   for (;;) {
     const auto chunk = co_await streams.read();
     if (chunk.stream == transport::Chunk::Stream::end) co_return;

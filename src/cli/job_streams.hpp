@@ -12,8 +12,10 @@ namespace re::cli {
 /// So often Ctrl-C, and `re` leaves while the job goes on.
 inline constexpr int k_presses_to_detach = 3;
 
-/// Gives `print` what comes until the job has ended. Throws Error (unreachable) when the connection is lost.
-Async<void> print_streams(jobs::Attachment& streams, const engine::LogSink& print);
+/// Gives `print` what comes until the job has ended, and writes down that it runs when it does not end at
+/// once. Throws Error (unreachable) when the connection is lost.
+Async<void> print_streams(Context& context, const model::JobSpec& job, jobs::Attachment& streams,
+                          const engine::LogSink& print);
 
 /// The job's exit code, written down, when print_streams() is over. Throws Error (unreachable) when the job
 /// has none.

@@ -6,6 +6,7 @@
 #include "cli/jobs.hpp"
 #include "re/base/shell.hpp"
 #include "re/project/git_state.hpp"
+#include "re/sys/random.hpp"
 
 namespace re::cli {
 
@@ -69,7 +70,7 @@ engine::SubmitRequest Submission::request(const JobId& id, std::size_t i) const 
 
 Submission begin_submission(Context& context, const Parsed& parsed, model::Streams streams,
                             std::vector<engine::Place> places) {
-  Submission submission{.spec = {.id = context.new_job_id()}};
+  Submission submission{.spec = {.id = sys::make_job_id(context.clock())}};  // request() takes another
   submission.project = project_with_id(context);
   submission.places = std::move(places);
   for (const auto& place : submission.places)

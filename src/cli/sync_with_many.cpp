@@ -45,7 +45,7 @@ Async<int> stream(Context& context, Member& member) {
     const engine::LogSink print = [&member](jobs::LogStream stream, std::string_view data) {
       member.printer.print(stream, data);
     };
-    co_await print_streams(*member.streams, print);
+    co_await print_streams(context, member.spec, *member.streams, print);
   } catch (const Error& error) {
     failure = error;
   }

@@ -81,10 +81,17 @@ LastSnapshot read_last_snapshot(const std::filesystem::path& file) {
   return {text.substr(0, end), text.substr(end + 1)};
 }
 
+// The name alone, without the manifest.
+std::string read_last_name(const std::filesystem::path& file) {
+  constexpr std::size_t k_longest_name = 128;
+  const std::string text = sys::read_beginning(file, k_longest_name);
+  return text.substr(0, text.find('\n'));
+}
+
 // A patch begins where the project's directory is: with another state in it there is none.
 void forget_other(const std::filesystem::path& file, const std::string& name) {
   std::error_code ignored;
-  if (read_last_snapshot(file).name != name) std::filesystem::remove(file, ignored);
+  if (read_last_name(file) != name) std::filesystem::remove(file, ignored);
 }
 
 const project::FileEntry* find_file(const LocalState& state, const std::string& path) {
@@ -142,10 +149,11 @@ LocalState ProjectFiles::read(Trust trust) {
   const auto cache = m_memory.cache / "manifests" / m_project.id;
   if (trust == Trust::nothing) std::filesystem::remove_all(cache);
   LocalState state;
-  state.files = project::collect_files(m_project.root);
+  project::FileCache known(m_project.root, cache);
+  state.files = project::collect_files(m_project.root, known);
   for (const auto& warning : state.files.warnings) m_progress.note(warning);
-  state.manifest = project::make_manifest(m_project.root, state.files, cache);
-  state.snapshot = project::snapshot_name(state.manifest);
+  state.manifest = project::make_manifest(m_project.root, state.files, known);
+  state.snapshot = state.manifest.snapshot;
   project::write_file_list(m_project.root, state.files);
   return state;
 }
@@ -195,6 +203,7 @@ Async<void> ProjectFiles::bring_snapshot(remote::Host& host, LocalState& state, 
 
 std::optional<jobs::SnapshotPatch> ProjectFiles::make_patch(const LocalState& state,
                                                             const RemoteProject& place) const {
+  if (read_last_name(last_snapshot(place)) == state.snapshot) return std::nullopt;
   const LastSnapshot last = read_last_snapshot(last_snapshot(place));
   if (last.name.empty() || last.name == state.snapshot) return std::nullopt;
   const std::string manifest = jobs::render_manifest(entries_of(state));
@@ -219,9 +228,11 @@ std::optional<jobs::SnapshotPatch> ProjectFiles::make_patch(const LocalState& st
 void ProjectFiles::remember(const LocalState& state, const RemoteProject& place) const {
   const auto file = last_snapshot(place);
   try {
-    if (read_last_snapshot(file).name == state.snapshot) return;
+    if (read_last_name(file) == state.snapshot) return;
     std::filesystem::create_directories(file.parent_path());
-    sys::write_file_atomic(file, state.snapshot + "\n" + jobs::render_manifest(entries_of(state)));
+    sys::AtomicFile written(file);
+    written.write(state.snapshot + "\n" + jobs::render_manifest(entries_of(state)));
+    written.commit(sys::Sync::no);
   } catch (const Error&) {
   } catch (const std::filesystem::filesystem_error&) {
   }

@@ -109,7 +109,9 @@ Async<std::shared_ptr<remote::Host>> Fleet::host(const Place& place) {
 }
 
 Async<std::shared_ptr<remote::Host>> Fleet::host_within(const Place& place, std::chrono::milliseconds limit) {
-  const auto login = co_await m_parts->enter(place);
+  auto login = co_await m_parts->enter(place);
+  const auto executor = co_await boost::asio::this_coro::executor;
+  const Visit visit(executor, std::move(login.visit));
   std::shared_ptr<remote::Host> host;
   std::function<Async<void>()> attempt = [&]() -> Async<void> { host = co_await connect(place); };
   co_await sys::with_deadline(limit, place.label, std::move(attempt));

@@ -68,7 +68,9 @@ struct Submitter::Attempt {
   std::vector<model::JobSpec> batch = {};           // instead of the request's job
   std::size_t accepted = 0;                         // so many of the batch, from its beginning
   enum class Sent { no, perhaps } sent = Sent::no;  // of those that are not accepted
-  bool is_brought = false;                          // the snapshot was made from the project's directory
+  std::optional<std::chrono::seconds> sent_at =
+      {};                   // since when it is not known what became of it (sys::uptime)
+  bool is_brought = false;  // the snapshot was made from the project's directory
 
   [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
   /// The jobs of which the host has not said yet that it has them.
@@ -104,8 +106,11 @@ void Submitter::prepare(Attempt& attempt) {
                   "drop --no-rsync");
     }
   } else {
-    attempt.state =
-        attempt.request.state ? *attempt.request.state : attempt.files.read(attempt.request.trust);
+    if (attempt.request.state) {
+      attempt.state = *attempt.request.state;
+    } else {
+      attempt.state = attempt.files.read(attempt.request.trust);
+    }
     if (attempt.has_own_tree()) spec.snapshot = attempt.state.snapshot;
   }
 }
@@ -132,10 +137,10 @@ Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request
                                                            ProjectFiles& files) {
   Attempt attempt{std::move(request), files};
   prepare(attempt);
-  const sys::SystemClock clock;
+  const auto moment = m_registry.time_of_next(sys::SystemClock());
   for (auto& command : commands) {
     attempt.batch.push_back(attempt.request.spec);
-    attempt.batch.back().id = m_registry.make_id(clock);
+    attempt.batch.back().id = sys::make_job_id(moment);
     attempt.batch.back().command = std::move(command);
   }
   m_registry.add_intents(attempt.batch, attempt.request.place.key);
@@ -218,15 +223,18 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   co_await bring_if_live(attempt);
   jobs::JobHost host(*attempt.submitted.host);
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
-    const jobs::SnapshotPatch* const patch = attempt.patch ? &*attempt.patch : nullptr;
+    jobs::LaunchOptions options;
+    if (attempt.patch) options.patch = &*attempt.patch;
+    if (!attempt.sent_at) attempt.sent_at = sys::uptime();
+    options.age = sys::uptime() - *attempt.sent_at;
     m_progress.step("starting on " + request.place.label);
     sys::failpoint("submit.launch");
     attempt.sent = Attempt::Sent::perhaps;
     if (request.spec.streams == model::Streams::split) {
-      attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline, patch);
+      attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline, options);
       attempt.submitted.report = attempt.submitted.streams->launched();
     } else {
-      attempt.submitted.report = co_await host.launch(request.spec, request.deadline, patch);
+      attempt.submitted.report = co_await host.launch(request.spec, request.deadline, options);
     }
     const auto answer = attempt.submitted.report.answer;
     if (answer == jobs::Launch::conflict) {
@@ -238,6 +246,7 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
         attempt.submitted.streams != nullptr || request.spec.streams == model::Streams::terminal;
     if (answer == jobs::Launch::need_snapshot) {
       attempt.sent = Attempt::Sent::no;
+      attempt.sent_at.reset();
       if (attempt.submitted.streams) co_await attempt.submitted.streams->close();  // its channel is needed
       attempt.patch.reset();
       co_await answer_missing_snapshot(attempt);
@@ -286,6 +295,8 @@ Async<void> Submitter::answer_missing_snapshot(Attempt& attempt) {
 void Submitter::record(const Attempt& attempt, std::span<const model::JobSpec> jobs) {
   try {
     sys::failpoint("submit.launched");
+    // Who has the streams writes down how it goes on.
+    if (attempt.submitted.streams && attempt.submitted.report.answer == jobs::Launch::started) return;
     m_registry.set_states(jobs, change_of(attempt.submitted.report));
   } catch (const Error& error) {
     throw Error(error).within(attempt.name() + " started on " + attempt.request.place.label +

@@ -9,6 +9,7 @@
 #include "jobs/script_text.hpp"
 #include "jobs/scripts.hpp"
 #include "jobs/spec.hpp"
+#include "re/base/shell.hpp"
 #include "re/base/strings.hpp"
 #include "re/sys/random.hpp"
 
@@ -58,20 +59,32 @@ std::string bundle(std::initializer_list<std::string_view> more) {
 }
 
 std::string launch_library(const SnapshotPatch* patch) {
-  if (patch == nullptr) return bundle({scripts::launch, scripts::stream});
-  return bundle({scripts::launch, scripts::stream, scripts::trees, scripts::snapshot, scripts::patch});
+  if (patch == nullptr) return bundle({scripts::start, scripts::launch, scripts::stream});
+  return bundle(
+      {scripts::start, scripts::launch, scripts::stream, scripts::trees, scripts::snapshot, scripts::patch});
+}
+
+// The next job has the work tree of this one, most often.
+std::string place_preparation(const model::JobSpec& spec, const std::string& shell) {
+  if (spec.streams == model::Streams::terminal) return {};
+  std::vector<std::string> words = {"re_prepare_place", shell,         supervisor_text(),
+                                    runner_text(),      spec.snapshot, spec.project_path};
+  words.insert(words.end(), spec.shared.begin(), spec.shared.end());
+  return bundle({scripts::start, scripts::place}) + shell_join(words) + "\n";
 }
 
 }  // namespace
 
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
-                      const SnapshotPatch* patch) {
+                      const LaunchOptions& options) {
   require_valid(spec);
   const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
-  if (!needs_snapshot) patch = nullptr;
+  const SnapshotPatch* const patch = needs_snapshot ? options.patch : nullptr;
   OwnedCall call{launch_library(patch), std::move(function), {}, Repeat::forbidden};
+  call.preparation = place_preparation(spec, shell);
   call.arguments = {spec.id.text(),
                     sys::random_hex(k_token_bytes),
+                    std::to_string(options.age.count()),
                     shell,
                     render_spec(spec),
                     render_plan(spec),
@@ -90,7 +103,8 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
 OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell) {
   const auto& first = specs.front();
   const bool needs_snapshot = first.work_tree == model::WorkTree::own;
-  OwnedCall call{bundle({scripts::launch, scripts::batch}), "re_launch_batch", {}, Repeat::forbidden};
+  OwnedCall call{
+      bundle({scripts::start, scripts::launch, scripts::batch}), "re_launch_batch", {}, Repeat::forbidden};
   call.arguments = {shell,
                     needs_snapshot ? first.snapshot : std::string(),
                     supervisor_text(),
@@ -106,7 +120,7 @@ OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string
 }
 
 OwnedCall resume_call(const JobId& id, const std::string& shell) {
-  return {bundle({scripts::launch}),
+  return {bundle({scripts::start, scripts::launch}),
           "re_resume",
           {id.text(), shell, supervisor_text(), runner_text()},
           Repeat::forbidden};

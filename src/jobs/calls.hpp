@@ -15,18 +15,21 @@ struct OwnedCall {
   std::string function;
   std::vector<std::string> arguments;
   remote::ScriptCall::Repeat repeat = remote::ScriptCall::Repeat::allowed;
+  std::string preparation = {};
 
   /// Valid while this lives.
-  [[nodiscard]] remote::ScriptCall call() const { return {library, function, arguments, repeat}; }
+  [[nodiscard]] remote::ScriptCall call() const {
+    return {library, function, arguments, repeat, preparation};
+  }
 };
 
 /// Where the token stands among a launch's arguments.
 inline constexpr std::size_t k_token_argument = 1;
 /// One attempt to submit; every attempt has a token of its own, and so is not sent twice. \param function
 /// re_launch or re_launch_attached
-/// \param patch what to make the snapshot from when the host lacks it, or nullptr
+/// \param options  what the host is to know besides
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
-                      const SnapshotPatch* patch = nullptr);
+                      const LaunchOptions& options = {});
 /// One attempt to submit many at once: jobs without streams, that share snapshot and diff. \param specs not
 /// empty
 OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell);

@@ -36,8 +36,8 @@ LogState read_log_state(std::string_view trailer, const JobId& id) {
 JobHost::JobHost(remote::Host& host, std::string shell) : m_host(&host), m_shell(std::move(shell)) {}
 
 Async<LaunchReport> JobHost::launch(model::JobSpec spec, std::chrono::milliseconds deadline,
-                                    const SnapshotPatch* patch) {
-  const OwnedCall owned = launch_call(spec, m_shell, "re_launch", patch);
+                                    LaunchOptions options) {
+  const OwnedCall owned = launch_call(spec, m_shell, "re_launch", options);
   remote::ScriptCall call = owned.call();
   const remote::Answer answer = co_await m_host->run(std::move(call), deadline);
   co_return read_launch_answer(answer.outcome.trailer, answer.error, m_host->name());
@@ -120,9 +120,9 @@ Async<std::unique_ptr<Attachment>> JobHost::attach(JobId id, Offsets offsets,
 
 Async<std::unique_ptr<Attachment>> JobHost::launch_attached(model::JobSpec spec,
                                                             std::chrono::milliseconds deadline,
-                                                            const SnapshotPatch* patch) {
+                                                            LaunchOptions options) {
   std::unique_ptr<Attachment> attachment(new Attachment(*m_host, spec.id, Offsets{}));
-  const OwnedCall owned = launch_call(spec, m_shell, "re_launch_attached", patch);
+  const OwnedCall owned = launch_call(spec, m_shell, "re_launch_attached", options);
   const std::string what = "starting a job on " + m_host->name();
   co_await sys::with_deadline(deadline, what, [&]() -> Async<void> {
     remote::ScriptCall call = owned.call();

@@ -85,15 +85,6 @@ bool is_all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-class FixedClock final : public Clock {
- public:
-  explicit FixedClock(Time now) : m_now(now) {}
-  [[nodiscard]] Time now() const override { return m_now; }
-
- private:
-  Time m_now;
-};
-
 Error ambiguous(std::string_view selector, const std::vector<RegistryRecord>& found) {
   std::string listed;
   for (std::size_t at = 0; at < std::min(found.size(), k_most_listed); ++at) {
@@ -248,10 +239,13 @@ std::optional<std::string> Registry::fault_of(const std::filesystem::path& file)
 }
 
 JobId Registry::make_id(const Clock& clock) const {
+  return sys::make_job_id(time_of_next(clock));
+}
+
+Time Registry::time_of_next(const Clock& clock) const {
   Statement row(m_database->connection(), "SELECT max(id) FROM jobs");
   const auto newest = row.step() ? JobId::parse(row.text(0)) : std::nullopt;
-  if (!newest || newest->time() < clock.now()) return sys::make_job_id(clock);
-  return sys::make_job_id(FixedClock(newest->time() + std::chrono::milliseconds(1)));
+  return newest ? std::max(clock.now(), newest->time() + std::chrono::milliseconds(1)) : clock.now();
 }
 
 std::uint32_t Registry::add_intent(const model::JobSpec& spec, std::string_view instance) {

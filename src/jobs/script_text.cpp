@@ -54,18 +54,19 @@ std::string script_text(std::span<const std::string_view> files) {
 }
 
 std::string supervisor_text() {
-  const std::array<std::string_view, 4> files = {scripts::basics, scripts::trees, scripts::work,
-                                                 scripts::supervisor};
+  const std::array<std::string_view, 2> files = {scripts::basics, scripts::supervisor};
   return script_text(files);
 }
 
 std::string starter_text() {
-  const std::array<std::string_view, 3> files = {scripts::basics, scripts::launch, scripts::starter};
+  const std::array<std::string_view, 5> files = {scripts::basics, scripts::common, scripts::start,
+                                                 scripts::launch, scripts::starter};
   return script_text(files);
 }
 
 std::string runner_text() {
-  const std::array<std::string_view, 2> files = {scripts::basics, scripts::run};
+  const std::array<std::string_view, 4> files = {scripts::basics, scripts::trees, scripts::work,
+                                                 scripts::run};
   return script_text(files);
 }
 

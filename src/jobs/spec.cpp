@@ -269,6 +269,7 @@ std::string render_environment(const JobSpec& spec) {
 
 std::string render_plan(const JobSpec& spec) {
   std::string text;
+  text += assignment("re_id", spec.id.text());
   text += assignment("re_work", spec.work_tree == model::WorkTree::own ? "own" : "live");
   text += assignment("re_streams", std::string(name_of(spec.streams)));
   text += assignment("re_snapshot", spec.snapshot);

@@ -171,6 +171,21 @@ Glob::Glob(std::string_view pattern) {
         m_steps.push_back({Op::byte, pattern[at++]});
     }
   }
+  find_ends();
+}
+
+void Glob::find_ends() {
+  m_head = m_steps.size();
+  for (std::size_t i = 0; i < m_steps.size(); ++i) {
+    if (m_steps[i].op != Op::star && m_steps[i].op != Op::star_star) continue;
+    if (m_stars++ == 0) m_head = i;
+    m_tail = m_steps.size() - i - (m_steps[i].skippable ? 2 : 1);
+  }
+}
+
+// Whether the steps from `step` on take these bytes, one each.
+bool Glob::fits(std::size_t step, std::string_view text) const {
+  return std::all_of(text.begin(), text.end(), [&](char byte) { return accepts(m_steps[step++], byte); });
 }
 
 bool Glob::accepts(const Step& step, char byte) const {
@@ -223,8 +238,18 @@ Glob::States Glob::run(std::string_view text) const {
   return states;
 }
 
+// Both ends decide nearly always: few patterns hold more than one star.
 bool Glob::matches(std::string_view path) const {
-  return run(path).back() != 0;
+  if (m_stars == 0) return path.size() == m_head && fits(0, path);
+  if (path.size() < m_head || path.size() < m_tail || !fits(0, path.substr(0, m_head)) ||
+      !fits(m_steps.size() - m_tail, path.substr(path.size() - m_tail))) {
+    return false;
+  }
+  const Step& star = m_steps[m_head];
+  if (m_stars > 1 || star.skippable) return run(path).back() != 0;
+  if (path.size() < m_head + m_tail) return false;
+  const auto middle = path.substr(m_head, path.size() - m_head - m_tail);
+  return star.op == Op::star_star || middle.find('/') == std::string_view::npos;
 }
 
 bool Glob::may_match_below(std::string_view directory) const {

@@ -31,6 +31,8 @@ class Glob {
     bool skippable = false;  // with the step after it: "**" and its '/' may stand for nothing
   };
   using States = std::vector<char>;
+  void find_ends();
+  [[nodiscard]] bool fits(std::size_t step, std::string_view text) const;
   std::size_t add_set(std::string_view pattern, std::size_t at);
   std::size_t add_stars(std::string_view pattern, std::size_t at);
   void close(States& states) const;
@@ -39,6 +41,9 @@ class Glob {
 
   std::vector<Step> m_steps;
   std::vector<std::bitset<256>> m_sets;
+  std::size_t m_stars = 0;
+  std::size_t m_head = 0;  // so many steps before the first star take one byte each
+  std::size_t m_tail = 0;  // and so many behind the last, and behind a '/' that may stand for nothing with it
 };
 
 enum class Verdict { none, ignored, kept };

@@ -1,11 +1,13 @@
 #include "project/module_finder.hpp"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <array>
-#include <system_error>
+#include <memory>
 
 namespace re::project {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -13,19 +15,36 @@ std::string join(const std::string& directory, std::string_view leaf) {
   return directory.empty() ? std::string(leaf) : directory + "/" + std::string(leaf);
 }
 
+bool contains(const std::vector<std::string>& sorted, std::string_view name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
 }  // namespace
 
 const ModuleFinder::Listing& ModuleFinder::list(const std::string& directory) {
   const auto known = m_listings.find(directory);
   if (known != m_listings.end()) return known->second;
+  return m_listings.emplace(directory, read_directory(directory)).first->second;
+}
+
+ModuleFinder::Listing ModuleFinder::read_directory(const std::string& directory) const {
   Listing listing;
-  std::error_code error;
-  for (auto entry = fs::directory_iterator(m_root / directory, error);
-       !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    (entry->is_directory(ignored) ? listing.directories : listing.files).insert(entry->path().filename());
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir((m_root / directory).c_str()), ::closedir);
+  if (!stream) return listing;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    bool is_directory = entry->d_type == DT_DIR;
+    if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
+      struct stat status{};
+      is_directory =
+          ::fstatat(::dirfd(stream.get()), entry->d_name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+    }
+    (is_directory ? listing.directories : listing.files).emplace_back(name);
   }
-  return m_listings.emplace(directory, std::move(listing)).first->second;
+  std::sort(listing.files.begin(), listing.files.end());
+  std::sort(listing.directories.begin(), listing.directories.end());
+  return listing;
 }
 
 // name.py, a stub, or an extension module (name.so, name.cpython-311-x86_64-linux-gnu.so).
@@ -33,10 +52,10 @@ std::optional<std::string> ModuleFinder::module_file(const std::string& director
   const Listing& listing = list(directory);
   for (const std::string_view suffix : {".py", ".pyi"}) {
     const std::string leaf = std::string(name) + std::string(suffix);
-    if (listing.files.contains(leaf)) return join(directory, leaf);
+    if (contains(listing.files, leaf)) return join(directory, leaf);
   }
   const std::string prefix = std::string(name) + ".";
-  for (auto file = listing.files.lower_bound(prefix);
+  for (auto file = std::lower_bound(listing.files.begin(), listing.files.end(), prefix);
        file != listing.files.end() && file->starts_with(prefix); ++file) {
     if (file->ends_with(".so")) return join(directory, *file);
   }
@@ -54,7 +73,7 @@ FoundModule ModuleFinder::find(const std::string& directory, std::span<const std
   std::string at = directory;
   for (const std::string_view part : parts) {
     if (part.empty()) break;
-    const bool is_directory = list(at).directories.contains(part);
+    const bool is_directory = contains(list(at).directories, part);
     const std::string below = join(at, part);
     const auto init = is_directory ? module_file(below, "__init__") : std::nullopt;
     const auto module = init ? std::nullopt : module_file(at, part);

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,10 +33,11 @@ class ModuleFinder {
 
  private:
   struct Listing {
-    std::set<std::string, std::less<>> files;
-    std::set<std::string, std::less<>> directories;
+    std::vector<std::string> files;  // both sorted
+    std::vector<std::string> directories;
   };
   const Listing& list(const std::string& directory);
+  [[nodiscard]] Listing read_directory(const std::string& directory) const;
   std::optional<std::string> module_file(const std::string& directory, std::string_view name);
 
   std::filesystem::path m_root;

@@ -1,11 +1,9 @@
 #include "re/project/resolve.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
-#include <set>
 
-#include "project/module_finder.hpp"
+#include "project/local_modules.hpp"
 #include "project/source_reader.hpp"
 #include "re/base/error.hpp"
 #include "re/base/strings.hpp"
@@ -29,14 +27,9 @@ constexpr std::string_view k_standard[] = {
 #include "project/stdlib_modules.inc"
 };
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
-
 class Resolver {
  public:
-  Resolver(const fs::path& root, std::span<const InstalledDistribution> installed) : m_finder(root) {
+  Resolver(const fs::path& root, std::span<const InstalledDistribution> installed) : m_modules(root) {
     for (const auto& distribution : installed) {
       for (const auto& name : distribution.imports) m_installed.emplace(name, &distribution);
     }
@@ -47,18 +40,12 @@ class Resolver {
 
  private:
   void add(const ScannedFile& file, const Import& import, bool optional);
-  void add_relative(const ScannedFile& file, const Import& import);
-  bool add_local(const ScannedFile& file, const Import& import, std::span<const std::string_view> parts);
-  bool take(const std::string& self, const std::string& base, const Import& import,
-            std::span<const std::string_view> parts, bool namespaces);
-  void take_names(const FoundModule& found, const Import& import);
   void add_requirement(const ScannedFile& file, const Import& import, bool optional);
   [[nodiscard]] std::string distribution_of(const Import& import, std::optional<std::string>& version) const;
   static std::string place(const ScannedFile& file, const Import& import);
 
-  ModuleFinder m_finder;
+  LocalModules m_modules;
   std::multimap<std::string, const InstalledDistribution*, std::less<>> m_installed;
-  std::set<std::string> m_files;
   std::map<std::string, Requirement> m_requirements;
   std::vector<std::string> m_unresolved;
 };
@@ -66,75 +53,6 @@ class Resolver {
 std::string Resolver::place(const ScannedFile& file, const Import& import) {
   const std::string cell = import.cell > 0 ? " cell " + std::to_string(import.cell) : "";
   return file.path + cell + ":" + std::to_string(import.line) + ": ";
-}
-
-// `from a import b` may take a module b of the package a.
-void Resolver::take_names(const FoundModule& found, const Import& import) {
-  if (!found.directory) return;
-  for (const auto& name : import.names) {
-    const std::string_view part = name;
-    const FoundModule below = m_finder.find(*found.directory, {&part, 1});
-    m_files.insert(below.files.begin(), below.files.end());
-  }
-}
-
-// Whether the name is the project's when looked for below `base`. A bare directory counts only when the
-// import leads to a file in it: Python too prefers a regular package elsewhere.
-bool Resolver::take(const std::string& self, const std::string& base, const Import& import,
-                    std::span<const std::string_view> parts, bool namespaces) {
-  const FoundModule found = m_finder.find(base, parts);
-  if (found.depth == 0 || (!found.files.empty() && found.files.back() == self && found.depth == 1))
-    return false;
-  if (!found.regular) {
-    if (!namespaces) return false;
-    const std::size_t before = m_files.size();
-    const bool leads = !found.files.empty() || (take_names(found, import), m_files.size() > before);
-    if (!leads) return false;
-  }
-  m_files.insert(found.files.begin(), found.files.end());
-  if (found.depth == parts.size()) take_names(found, import);
-  return true;
-}
-
-bool Resolver::add_local(const ScannedFile& file, const Import& import,
-                         std::span<const std::string_view> parts) {
-  std::vector<std::string> bases;
-  const std::string beside = parent_of(file.path);
-  if (!beside.empty() && !m_finder.is_package(beside)) bases.push_back(beside);
-  bases.emplace_back();
-  bases.emplace_back("src");
-  const auto in = [&](bool namespaces) {
-    return std::any_of(bases.begin(), bases.end(), [&](const std::string& base) {
-      return take(file.path, base, import, parts, namespaces);
-    });
-  };
-  if (in(false)) return true;
-  if (is_standard_module(parts.front())) return true;
-  return in(true);
-}
-
-void Resolver::add_relative(const ScannedFile& file, const Import& import) {
-  std::string base = parent_of(file.path);
-  for (unsigned level = 1; level < import.level; ++level) {
-    if (base.empty()) {
-      m_unresolved.push_back(place(file, import) + "the relative import leaves the project");
-      return;
-    }
-    base = parent_of(base);
-  }
-  FoundModule found;
-  if (import.module.empty()) {
-    found.directory = base;
-  } else {
-    const auto parts = split(import.module, '.');
-    found = m_finder.find(base, parts);
-    if (found.depth < parts.size() && !import.guarded) {
-      m_unresolved.push_back(place(file, import) + "no module " + std::string(import.level, '.') +
-                             import.module);
-    }
-  }
-  m_files.insert(found.files.begin(), found.files.end());
-  take_names(found, import);
 }
 
 std::string Resolver::distribution_of(const Import& import, std::optional<std::string>& version) const {
@@ -176,13 +94,22 @@ void Resolver::add_requirement(const ScannedFile& file, const Import& import, bo
 }
 
 void Resolver::add(const ScannedFile& file, const Import& import, bool optional) {
-  if (import.level > 0) {
-    add_relative(file, import);
-    return;
+  switch (m_modules.add(file.path, import)) {
+    case LocalModules::Verdict::local:
+      break;
+    case LocalModules::Verdict::elsewhere:
+      if (!import.type_checking) add_requirement(file, import, optional);
+      break;
+    case LocalModules::Verdict::no_module:
+      if (!import.guarded) {
+        m_unresolved.push_back(place(file, import) + "no module " + std::string(import.level, '.') +
+                               import.module);
+      }
+      break;
+    case LocalModules::Verdict::leaves_project:
+      m_unresolved.push_back(place(file, import) + "the relative import leaves the project");
+      break;
   }
-  const auto parts = split(import.module, '.');
-  if (add_local(file, import, parts) || import.type_checking) return;
-  add_requirement(file, import, optional);
 }
 
 void Resolver::add_file(const ScannedFile& file) {
@@ -193,7 +120,7 @@ void Resolver::add_file(const ScannedFile& file) {
 
 DependencyReport Resolver::report() {
   DependencyReport report;
-  report.project_files.assign(m_files.begin(), m_files.end());
+  report.project_files.assign(m_modules.files().begin(), m_modules.files().end());
   for (auto& [name, requirement] : m_requirements) report.requirements.push_back(std::move(requirement));
   report.unresolved = std::move(m_unresolved);
   return report;

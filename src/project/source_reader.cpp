@@ -34,11 +34,12 @@ void SourceReader::grow(std::size_t used) {
 }
 
 std::string_view SourceReader::read(const std::string& path) {
-  sys::Fd fd(::openat(m_directory.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (!fd.is_open()) fd = sys::open_file(m_root / path, O_RDONLY);  // says what is wrong, and with which path
+  m_file.reset(::openat(m_directory.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!m_file.is_open())
+    m_file = sys::open_file(m_root / path, O_RDONLY);  // says what is wrong with which path
   std::size_t used = 0;
   for (;;) {
-    const ssize_t got = ::read(fd.get(), m_buffer.get() + used, m_size - used);
+    const ssize_t got = ::read(m_file.get(), m_buffer.get() + used, m_size - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw errno_error("read " + (m_root / path).string(), errno);
     used += static_cast<std::size_t>(got);
@@ -50,6 +51,12 @@ std::string_view SourceReader::read(const std::string& path) {
     if (used < m_size) return {m_buffer.get(), used};
     grow(used);
   }
+}
+
+struct stat SourceReader::status() const {
+  struct stat status{};
+  if (::fstat(m_file.get(), &status) != 0) throw errno_error("look at a file in " + m_root.string(), errno);
+  return status;
 }
 
 }  // namespace re::project

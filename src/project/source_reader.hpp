@@ -1,6 +1,8 @@
 // Reads many files of one directory tree, one after the other.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -20,12 +22,15 @@ class SourceReader {
   /// The whole file, which stays until the next call. Throws Error (io; not_found; io "is larger than" beyond
   /// 64 MiB). \param path relative to the root
   std::string_view read(const std::string& path);
+  /// What the file that was read last is now. Throws Error (io).
+  [[nodiscard]] struct stat status() const;
 
  private:
   void grow(std::size_t used);
 
   std::filesystem::path m_root;
   sys::Fd m_directory;
+  sys::Fd m_file;
   std::unique_ptr<char[]> m_buffer;
   std::size_t m_size;
 };

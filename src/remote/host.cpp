@@ -134,7 +134,7 @@ Async<std::unique_ptr<ScriptRun>> Host::start_once(const ScriptCall& call, Attem
   const std::string nonce = sys::random_hex(k_nonce_bytes);
   transport::ExecRequest request;
   request.command = transport::k_shell_command;
-  if (attempt == Attempt::first) request.preamble = scripts::login;
+  if (attempt == Attempt::first) request.preamble = std::string(scripts::login) + call.preparation;
   auto channel = co_await m_connection->exec(std::move(request));
   auto run = std::make_unique<MarkedRun>(std::move(channel), nonce, m_name);
   std::string script = render_script(call, nonce);

@@ -14,6 +14,7 @@ std::string render_script(const ScriptCall& call, std::string_view nonce) {
   text += "; fi\nre_nonce=";
   text += nonce;
   text += "\nre_trailer=\n";
+  if (call.preparation.empty()) text += "[ -z \"${re_place-}\" ] || { re_place=; exec 5>&- 6>&- 7>&-; }\n";
   text += call.library;
   text += "\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\" >&2\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\"\n";
   text += call.function;

@@ -67,13 +67,30 @@ Prepared prepare(const SpawnOptions& options) {
   return prepared;
 }
 
+// While a process is forked: the child gets a terminal's Ctrl-C too, and its copy of our handler would tell
+// us of it by the pipe that both have, as of a second one.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &m_before);
+  }
+  ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t m_before{};
+};
+
 void reset_signals() {
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGWINCH, SIGCHLD, SIGTSTP}) {
     ::signal(signal, SIG_DFL);
   }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 // Descriptors 0 to 2 are first moved out of each other's way.
@@ -137,9 +154,13 @@ Child Child::spawn(const SpawnOptions& options) {
   Prepared prepared = prepare(options);
   const Fd null_fd = open_file("/dev/null", O_RDWR);
   Pipe report = make_pipe();
-  const pid_t pid = ::fork();
+  const pid_t pid = [&] {
+    const HeldSignals held;
+    const pid_t forked = ::fork();
+    if (forked == 0) become(options, prepared, null_fd.get(), report.write_end.get());
+    return forked;
+  }();
   if (pid < 0) throw errno_error("fork", errno);
-  if (pid == 0) become(options, prepared, null_fd.get(), report.write_end.get());
   report.write_end.reset();
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd.is_open()) throw errno_error("watch a child process", errno);

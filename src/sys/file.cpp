@@ -5,7 +5,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int k_for_reading = O_RDONLY | O_NONBLOCK;
-constexpr std::size_t k_largest_file = std::size_t{64} << 20U;  // the default of read_file()
+constexpr std::size_t k_least_read = 4095;
 
 // A closed one where there is no such file: that is often no error, and a throw costs more than a file.
 Fd open_if_exists(const fs::path& path, int flags, unsigned mode) {
@@ -45,22 +45,29 @@ bool is_finite(const struct stat& status) {
          (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
 }
 
+// Of a regular file, less than was asked for is the rest (read(2)); but those of /proc, which have no size,
+// come in pieces.
 std::string read_all(const Fd& fd, const fs::path& path, std::size_t limit) {
-  std::string content;
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) throw errno_error("read " + path.string(), errno);
   if (!is_finite(status)) throw Error(ErrorKind::io, "cannot read " + path.string() + ": it is no file");
-  if (status.st_size > 0) content.reserve(std::min(limit, static_cast<std::size_t>(status.st_size)));
-  std::array<char, 16384> buffer;
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got == 0) return content;
+  const bool has_size = S_ISREG(status.st_mode) && status.st_size > 0;
+  const std::size_t expected = has_size ? static_cast<std::size_t>(status.st_size) : 0;
+  std::string content(std::min(limit, std::max(expected, k_least_read)) + 1, '\0');
+  for (std::size_t used = 0;;) {
+    const std::size_t room = content.size() - used;
+    const ssize_t got = ::read(fd.get(), content.data() + used, room);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw errno_error("read " + path.string(), errno);
-    content.append(buffer.data(), static_cast<std::size_t>(got));
-    if (content.size() > limit) {
+    used += static_cast<std::size_t>(got);
+    if (used > limit) {
       throw Error(ErrorKind::io, path.string() + " is larger than " + std::to_string(limit) + " bytes");
     }
+    if (got == 0 || (has_size && static_cast<std::size_t>(got) < room)) {
+      content.resize(used);
+      return content;
+    }
+    if (used == content.size()) content.resize(2 * used);
   }
 }
 
@@ -70,10 +77,26 @@ std::string read_file(const fs::path& path, std::size_t limit) {
   return read_all(open_file(path, k_for_reading), path, limit);
 }
 
-std::optional<std::string> read_file_if_exists(const fs::path& path) {
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t limit) {
   const Fd fd = open_if_exists(path, k_for_reading, 0);
   if (!fd.is_open()) return std::nullopt;
-  return read_all(fd, path, k_largest_file);
+  return read_all(fd, path, limit);
+}
+
+std::string read_beginning(const fs::path& path, std::size_t count) {
+  const Fd fd = open_if_exists(path, k_for_reading, 0);
+  if (!fd.is_open()) return {};
+  std::string content(count, '\0');
+  std::size_t used = 0;
+  while (used < count) {
+    const ssize_t got = ::read(fd.get(), content.data() + used, count - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw errno_error("read " + path.string(), errno);
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+  }
+  content.resize(used);
+  return content;
 }
 
 namespace {
@@ -106,10 +129,11 @@ void AtomicFile::write(std::string_view data) {
   }
 }
 
-void AtomicFile::commit() {
-  if (::fsync(m_fd.get()) != 0) throw errno_error("save " + m_path.string(), errno);
+void AtomicFile::commit(Sync sync) {
+  if (sync == Sync::yes && ::fsync(m_fd.get()) != 0) throw errno_error("save " + m_path.string(), errno);
   if (::rename(m_temporary.c_str(), m_path.c_str()) != 0) throw errno_error("save " + m_path.string(), errno);
   m_fd.reset();
+  if (sync == Sync::no) return;
   const fs::path parent = m_path.has_parent_path() ? m_path.parent_path() : fs::path(".");
   ::fsync(open_file(parent, O_RDONLY | O_DIRECTORY).get());
 }

@@ -1,6 +1,7 @@
 #include "re/sys/random.hpp"
 
 #include <sys/random.h>
+#include <time.h>
 
 #include <array>
 #include <cerrno>
@@ -28,14 +29,24 @@ std::string random_hex(std::size_t bytes) {
   return to_hex(std::string(random.begin(), random.end()));
 }
 
-JobId make_job_id(const Clock& clock) {
+JobId make_job_id(std::chrono::system_clock::time_point moment) {
   std::array<unsigned char, JobId::k_random_bytes> random{};
   fill_random(random);
-  return JobId::make(clock.now(), random);
+  return JobId::make(moment, random);
+}
+
+JobId make_job_id(const Clock& clock) {
+  return make_job_id(clock.now());
 }
 
 std::chrono::system_clock::time_point SystemClock::now() const {
   return std::chrono::system_clock::now();
+}
+
+std::chrono::seconds uptime() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec);
 }
 
 }  // namespace re::sys

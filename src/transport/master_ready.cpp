@@ -25,7 +25,7 @@ constexpr auto k_rest = 50ms;
 }  // namespace
 
 Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
-  while (!request.preamble.empty() && request == m_request && !m_has_ended) {
+  while (is_kind_of(request) && !m_has_ended) {
     while (!m_ready.empty()) {
       const auto exchange = std::move(m_ready.front().exchange);
       m_ready.pop_front();
@@ -40,6 +40,10 @@ Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
   co_return nullptr;
 }
 
+bool ReadyProcesses::is_kind_of(const ExecRequest& request) const {
+  return !request.preamble.empty() && request.command == m_request.command && request.pty == m_request.pty;
+}
+
 std::size_t ReadyProcesses::wanted() {
   const auto pause = steady_clock::now() - std::exchange(m_asked_at, steady_clock::now());
   if (pause < k_haste) return 2;
@@ -49,11 +53,12 @@ std::size_t ReadyProcesses::wanted() {
 Async<void> ReadyProcesses::prepare(ExecRequest request, Doubt doubt) {
   if (request.preamble.empty() || m_has_ended) co_return;
   const auto self = shared_from_this();
-  const std::size_t count = std::max<std::size_t>(wanted(), doubt == Doubt::yes ? 1 : 0);
-  if (request != m_request || doubt == Doubt::yes) {
+  const std::size_t count = wanted();
+  if (!is_kind_of(request) || doubt == Doubt::yes) {
     while (!m_ready.empty()) co_await give_up_one();
-    m_request = request;
   }
+  m_request = request;
+  if (doubt == Doubt::yes) co_await start_one(request);  // what is being started since long is no answer
   while (m_ready.size() + m_starting < count) co_await start_one(request);
 }
 
@@ -72,7 +77,7 @@ Async<void> ReadyProcesses::start_one(ExecRequest request) {
   co_await channel->write(request.preamble);
   m_link->heard_at = steady_clock::now();
   auto exchange = Exchange::begin(m_executor, m_link, std::move(channel), Exchange::Streams::with_error);
-  if (m_has_ended || request != m_request) {
+  if (m_has_ended || !is_kind_of(request)) {
     co_await exchange->close();
   } else {
     m_ready.push_back({std::move(exchange), steady_clock::now()});

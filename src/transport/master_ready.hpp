@@ -16,11 +16,11 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   ReadyProcesses(const boost::asio::any_io_executor& executor, std::shared_ptr<MasterLink> link)
       : m_executor(executor), m_link(std::move(link)), m_changed(executor), m_rest(executor) {}
 
-  /// A process started for an equal request, also one that is just being started; nothing where there is
-  /// none.
+  /// A process started for such a request, whatever its preamble was, also one that is just being started;
+  /// nothing where there is none.
   Async<std::shared_ptr<Exchange>> take(ExecRequest request);
   /// To be told of every request, when its process is there: where they come closely after each other, starts
-  /// as many as the next ones will want, for requests equal to this one. Throws Error as Connection::exec
+  /// as many as the next ones will want, for requests like this one. Throws Error as Connection::exec
   /// does.
   /// \param doubt  the host may be gone, and those that are ready with it: at least one is started anew
   enum class Doubt { no, yes };
@@ -32,6 +32,7 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   Async<void> end(Which which);
 
  private:
+  [[nodiscard]] bool is_kind_of(const ExecRequest& request) const;
   [[nodiscard]] std::size_t wanted();
   Async<void> start_one(ExecRequest request);
   struct Ready {

@@ -298,14 +298,13 @@ Async<MasterServer::Parts::ExchangePtr> MasterServer::Parts::join_forward(Held h
 Async<MasterServer::Parts::ExchangePtr> MasterServer::Parts::start(std::string key, Held held,
                                                                    ExecRequest request) {
   const bool was_silent = steady_clock::now() - held.link->heard_at > k_silence;
-  auto exchange = co_await held.ready->take(request);
-  if (!exchange) {
-    std::function<Async<void>()> attempt = [&]() -> Async<void> {
-      exchange = co_await start_anew(held, request);
-    };
-    co_await sys::with_deadline(was_silent ? k_patience_after_silence : k_patience, "a new channel",
-                                std::move(attempt));
-  }
+  ExchangePtr exchange;
+  std::function<Async<void>()> attempt = [&]() -> Async<void> {
+    exchange = co_await held.ready->take(request);
+    if (!exchange) exchange = co_await start_anew(held, request);
+  };
+  co_await sys::with_deadline(was_silent ? k_patience_after_silence : k_patience, "a new channel",
+                              std::move(attempt));
   asio::co_spawn(m_io, prepare(std::move(key), std::move(held), exchange, std::move(request)),
                  asio::detached);
   co_return exchange;

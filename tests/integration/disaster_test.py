@@ -204,7 +204,7 @@ class Host(Disaster):
         me = self.project(bed)
         self.start(me, "echo first")
         wait_for(lambda: self.states(me) == {1: "done"}, "the end of the first")
-        [job] = (bed.home() / ".re/jobs").iterdir()
+        [job] = (bed.home() / ".re/jobs").glob("[!.]*")
         digits = "0123456789abcdefghjkmnpqrstvwxyz"
         number = sum(digits.index(letter) << 5 * place for place, letter in enumerate(reversed(job.name[:10]))) + 86_400_000
         tomorrow = "".join(digits[number >> 5 * place & 31] for place in reversed(range(10))) + job.name[10:]

@@ -141,7 +141,7 @@ class Faults(testbed.TestCase):
         local = self.project(remote)
         self.assert_ok(local.run("re", "async", "true"))
         wait_for(lambda: self.settled(local), "the job's end")
-        [log] = (remote.home() / ".re/jobs").glob("*/log")
+        [log] = (remote.home() / ".re/jobs").glob("[!.]*/log")
         with open(log, "r+b") as file:
             file.truncate(10 << 30)
             file.seek(0, os.SEEK_END)

@@ -36,7 +36,8 @@ struct Submitted {
   model::JobSpec spec;
   jobs::LaunchReport report;
   std::shared_ptr<remote::Host> host;
-  /// With Streams::split; lives no longer than `host`.
+  /// With Streams::split; lives no longer than `host`. That the job runs is not written down then: who reads
+  /// them writes down how it goes on.
   std::unique_ptr<jobs::Attachment> streams;
 };
 

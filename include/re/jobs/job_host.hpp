@@ -128,6 +128,15 @@ class Attachment {
 
 enum class SignalAnswer { sent, gone };
 
+struct LaunchOptions {
+  /// Outlives the call; what the host makes the snapshot from when it lacks it. Where that is not possible
+  /// the answer is need_snapshot, as without.
+  const SnapshotPatch* patch = nullptr;
+  /// How long ago the first attempt with this spec was sent. A host that has started since may have run a job
+  /// with streams and lost all trace of it: it answers lost.
+  std::chrono::seconds age{0};
+};
+
 /// All calls throw what remote::Host::run() throws; Error (unsupported) names a tool that the host lacks.
 class JobHost {
  public:
@@ -142,13 +151,11 @@ class JobHost {
   /// The job runs as `/bin/sh -c <command>` with /dev/null as input, in the environment of a non-login ssh
   /// command and spec.environment over it, RE_JOB_ID, RE_JOB_INDEX, RE_JOB_NAME, RE_PROJECT, and
   /// PYTHONUNBUFFERED=1 unless that is set.
-  /// \param patch outlives the call; what the host makes the snapshot from when it lacks it. Where that is
-  /// not possible the answer is need_snapshot, as without a patch
   Async<LaunchReport> launch(model::JobSpec spec, std::chrono::milliseconds deadline,
-                             const SnapshotPatch* patch = nullptr);
+                             LaunchOptions options = {});
   /// The same with the job's streams (Streams::split) in one request. `deadline` is for the start.
   Async<std::unique_ptr<Attachment>> launch_attached(model::JobSpec spec, std::chrono::milliseconds deadline,
-                                                     const SnapshotPatch* patch = nullptr);
+                                                     LaunchOptions options = {});
   /// Submits many jobs in one request: committed, need_snapshot, or conflict, for all of them; they start one
   /// after the other. Idempotent as launch() is; a repetition commits what is missing. Throws as launch()
   /// does.

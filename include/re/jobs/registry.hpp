@@ -85,6 +85,8 @@ class Registry {
   /// An id for a new job, later than that of every job known here: the newest stays the newest when the clock
   /// was set back.
   [[nodiscard]] JobId make_id(const Clock& clock) const;
+  /// The time of such an id; for many at once.
+  [[nodiscard]] std::chrono::system_clock::time_point time_of_next(const Clock& clock) const;
 
   /// Writes down that `spec` is about to be submitted at `instance`, in state intent. With spec.index 0 the
   /// next free index of the project is taken; returns the index. It is on the disk before the return. Throws

@@ -22,6 +22,8 @@
 
 namespace re::project {
 
+class FileCache;
+
 enum class FileKind { regular, symlink };
 
 struct FileEntry {
@@ -31,6 +33,7 @@ struct FileEntry {
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
   std::uint64_t inode = 0;
+  std::uint64_t device = 0;
   unsigned mode = 0;        ///< permission bits
   std::string link_target;  ///< of a symbolic link, as it is written
 
@@ -47,6 +50,9 @@ struct FileSet {
 /// Reads the tree. Symbolic links travel as links when they point into the project, else they are left out
 /// with a warning; so are sockets, pipes, devices and unreadable files. Blocking. Throws Error (io) when the
 /// root cannot be read.
+/// \param cache what is known of unchanged files' imports; takes what is found anew
+FileSet collect_files(const std::filesystem::path& root, FileCache& cache);
+/// Reads every file.
 FileSet collect_files(const std::filesystem::path& root);
 
 /// `.recompute/rsync.db`: one path a line, as recompute.py wrote it. A path that holds a newline or a

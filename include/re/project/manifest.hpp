@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "re/project/file_cache.hpp"
 #include "re/project/file_set.hpp"
 
 namespace re::project {
@@ -27,16 +28,13 @@ struct ManifestEntry {
 
 struct Manifest {
   std::vector<ManifestEntry> entries;  ///< sorted by path, bytewise
+  std::string snapshot;                ///< snapshot_name() of the entries
   std::size_t hashed = 0;              ///< how many files had to be read; not part of the content
 };
 
-/// Hashes the files of a set below `root`. A file that has not changed since the last time (same path, size,
-/// times and inode) comes from a cache in `cache_directory`, which is made when it is missing. A file that
-/// was touched in the clock tick in which the hashing that filled the cache began, or later, is read again
-/// (compare git's racy index entries). Blocking. Throws Error (io; conflict when a file changes while it is
-/// read).
-Manifest make_manifest(const std::filesystem::path& root, const FileSet& files,
-                       const std::filesystem::path& cache_directory);
+/// Hashes the files of a set below `root`, but for those whose hash the cache knows, and saves the cache when
+/// anything has changed. Blocking. Throws Error (io; conflict when a file changes while it is read).
+Manifest make_manifest(const std::filesystem::path& root, const FileSet& files, FileCache& cache);
 
 /// The canonical form, written to disk and sent to hosts; format 1:
 ///   "re-manifest 1\n"

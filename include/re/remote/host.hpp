@@ -25,6 +25,10 @@ struct ScriptCall {
   /// Whether the call may be sent once more when the connection turns out to be lost before an answer came:
   /// it may have run.
   enum class Repeat { allowed, forbidden } repeat = Repeat::allowed;
+  /// What a shell that is started ahead for the next call does first, for a call like this one: shell text
+  /// that leaves what it made in the shell. A call without one does not want what another left: then
+  /// $re_place, if it is set, is emptied, and the descriptors 5 to 7 are closed.
+  std::string preparation = {};
 };
 
 /// What is sent for a call. A prefix of it that lacks even one byte of the closing line has no effect.

@@ -13,16 +13,26 @@ namespace re::sys {
 
 /// Opens with O_CLOEXEC. Throws Error (io, or not_found when there is no such file).
 Fd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
+inline constexpr std::size_t k_largest_file = std::size_t{64} << 20U;  ///< that is read at one go
 /// The whole file. Throws Error (io, also for a pipe or a device; not_found; io "is larger than" beyond the
 /// limit).
-std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{64} << 20U);
+std::string read_file(const std::filesystem::path& path, std::size_t limit = k_largest_file);
 /// The whole file, or nothing when it does not exist.
-std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
+std::optional<std::string> read_file_if_exists(const std::filesystem::path& path,
+                                               std::size_t limit = k_largest_file);
+
+/// The first `count` bytes of a file, or all of a shorter one; nothing ("") when it does not exist. Throws
+/// Error (io).
+std::string read_beginning(const std::filesystem::path& path, std::size_t count);
 
 /// What becomes of a symbolic link where a file is to be written: the file that it points to is replaced, or
 /// the link itself. Where others than the user may have made it (in a project that was cloned), follow would
 /// write where they choose.
 enum class Link { follow, replace };
+
+/// Whether what is written is on the disk before the call returns. Without that a loss of power may leave
+/// anything in its place: for what is checked when it is read, and can be made anew.
+enum class Sync { yes, no };
 
 /// A file that appears whole or not at all: written beside its place, synced, renamed by commit().
 /// Without commit() the temporary file is removed and the old content stays.
@@ -37,7 +47,7 @@ class AtomicFile {
   void write(std::string_view data);
   /// Syncs the file, renames it over `path`, syncs the directory. Throws Error (io); then the old content
   /// stands.
-  void commit();
+  void commit(Sync sync = Sync::yes);
 
  private:
   std::filesystem::path m_path;

@@ -36,8 +36,9 @@ struct ExecRequest {
   /// k_shell_command, or words without a character that means something to one.
   std::string command;
   std::optional<PtyRequest> pty;
-  /// A connection that starts such a process ahead, for the next request that is equal, gives it this input
-  /// first; otherwise it is not sent. Empty: the process is not to be started ahead.
+  /// A connection that starts such a process ahead, for the next request that has a preamble too and is equal
+  /// but for that, gives it this input first; otherwise it is not sent. Empty: the process is not to be
+  /// started ahead.
   std::string preamble = {};
 
   bool operator==(const ExecRequest&) const = default;

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # What every script of a job needs, its supervisor too. A job's directory is ~/.re/jobs/<id>/; its state is in its file
 # names, its liveness in two kernel locks (ARCHITECTURE.md, "A job on a host"). Descriptors: 3 and 4 hold the channel's
-# stdin and stderr, 5 is where a supervisor answers, 6 is for short use, 7 is sup.lock, 8 the directory as the mutex of
-# submissions, 9 job.lock. Processes are what a launch costs: what a builtin can do, a builtin does.
+# stdin and stderr, 5 is where a runner answers, 6 is for short use, 7 is sup.lock, 8 the directory as a mutex, 9 job.lock.
+# Processes are what a launch costs: what a builtin can do, a builtin does.
 # shellcheck disable=SC2034 # most of what is set here is read by the other files
 
 # re_pause: rests as shortly as this host's sleep can; re_waited counts hundredths of a second.
@@ -38,17 +38,17 @@ re_find_exit() {
   done
 }
 
-# re_ticks PID: in re_start when the process began, in clock ticks since boot. The name in the second field may
+# re_ticks PID: in re_start when the process began, in clock ticks since boot, and in re_parent its parent. The name in the second field may
 # hold blanks, parentheses and newlines: what counts stands behind the last ") ".
 re_ticks() {
-  re_start=- re_stat=
+  re_start=- re_parent=- re_stat=
   { while IFS= read -r re_line; do re_stat="$re_stat$re_line "; done <"/proc/$1/stat"; } 2>/dev/null
   case $re_stat in *') '*) ;; *) return 1 ;; esac
   set -f
   # shellcheck disable=SC2086 # the fields of a line
   set -- ${re_stat##*) }
   set +f
-  re_start=${20:--}
+  re_start=${20:--} re_parent=${2:--}
 }
 
 # re_here: which boot and host this is.

@@ -30,11 +30,11 @@ re_print_sizes() {
 # shellcheck disable=SC2086
 re_print_uses() {
   re_find_jobs
-  for re_entry in jobs/.batch.*/*; do
+  for re_entry in jobs/.batch.*/* jobs/.new.*; do
     [ ! -d "$re_entry" ] || re_entries="$re_entries $re_entry"
   done
   [ -z "$re_entries" ] || printf '%s/plan\n' $re_entries | xargs grep '^re_snapshot=' /dev/null 2>/dev/null |
-    sed -n "s|^jobs/\([.0-9a-z]*/\)*\([0-9a-z]*\)/plan:re_snapshot='*\([A-Za-z0-9._-]*\)'*\$|uses \2 \3|p"
+    sed -n "s|^jobs/\([.0-9a-z]*/\)*\([.0-9a-z]*\)/plan:re_snapshot='*\([A-Za-z0-9._-]*\)'*\$|uses \2 \3|p"
   for re_entry in snapshots/latest.*; do
     case $re_entry in snapshots/latest.*.*) continue ;; esac
     re_name=
@@ -144,14 +144,15 @@ re_remove_job() {
 }
 
 # re_remove_snapshot NAME: in re_why what speaks against it. It is out of the way before the jobs are looked through; a
-# submission writes its plan down before it looks for the snapshot, so that one of the two sees the other.
+# submission writes its plan down before it looks for the snapshot, so that one of the two sees the other: at the second look
+# if its directory got its name during the first.
 re_remove_snapshot() {
   re_why=gone
   mv "snapshots/$1" "$re_trash/$1" 2>/dev/null || return 0
   re_why=
   re_fault clean.away || re_why=failed
   if [ -z "$re_why" ]; then
-    re_print_uses | grep -q " $1\$" || return 0
+    { re_print_uses && re_print_uses; } | grep -q " $1\$" || return 0
     re_why=used
   fi
   mv "$re_trash/$1" "snapshots/$1" || re_why=failed
@@ -160,7 +161,7 @@ re_remove_snapshot() {
 re_empty_trash() {
   re_remove_tree "trash/$re_nonce"
   find trash ! -name trash -prune -mmin +60 2>/dev/null >"$re_trash.old"
-  find jobs ! -name jobs -prune -name '.batch.*' -mmin +60 2>/dev/null >>"$re_trash.old"
+  find jobs ! -name jobs -prune '(' -name '.batch.*' -o -name '.new.*' ')' -mmin +60 2>/dev/null >>"$re_trash.old"
   while IFS= read -r re_entry; do
     re_remove_tree "$re_entry"
   done <"$re_trash.old"

@@ -46,16 +46,25 @@ re_is_same_namespace() {
   [ "${re_run_init:-$re_start}" = "$re_start" ]
 }
 
+# Whether the job, which has not begun, may begin: one that is not written out before that begins in its own boot only.
+re_is_of_this_boot() {
+  [ -e boot ] || return 0
+  re_word='' re_run_host=''
+  { read -r re_word re_run_host <boot; } 2>/dev/null
+  [ "$re_word" = "$re_boot" ] || [ "$re_run_host" != "$re_host" ]
+}
+
 # re_evaluate: in re_state the state of the job in this directory. Needs re_here.
 re_evaluate() {
   re_find_exit
   re_read_run
   if [ -n "$re_exit" ]; then
     re_evaluate_ended
-  elif ! [ -e spec ]; then
+  elif ! [ -s spec ]; then
     re_state=incomplete
   elif ! [ -e started ]; then
     re_state=committed
+    re_is_of_this_boot || re_state=rebooted
   elif [ -n "$re_pid" ] && [ "$re_run_boot" != "$re_boot" ]; then
     # Another boot of this host; or another host with the same home, of which we know nothing.
     re_state=rebooted

@@ -1,35 +1,43 @@
 # shellcheck shell=sh
 # Submission: idempotent. Killed anywhere it leaves nothing that runs, or a committed job.
-# shellcheck disable=SC2034,SC2154 # variables that other files read or set
+# shellcheck disable=SC2034,SC2154,SC3013 # variables that other files read or set; -ef came with POSIX.1-2024
 
-# re_launch ID TOKEN SHELL SPEC PLAN DIFF SNAPSHOT INPUT SUPERVISOR RUNNER [PATCH...]
-#   TOKEN is new at every attempt; PLAN is sourced by the supervisor (supervisor.sh); SNAPSHOT is empty where none is
-#   needed; INPUT is "channel", "null" or "terminal"; SUPERVISOR and RUNNER are the texts of supervisor.sh, with what it
-#   needs, and of run.sh; PATCH is what re_patch_snapshot (patch.sh) takes behind the snapshot's name, to make the snapshot
-#   when it is missing.
-# The trailer: STARTED <pid>, STARTING (its supervisor makes its work tree), EXITED <code>, COMMITTED, LOST, CONFLICT,
+# re_launch ID TOKEN AGE SHELL SPEC PLAN DIFF SNAPSHOT INPUT SUPERVISOR RUNNER [PATCH...]
+#   TOKEN is new at every attempt; AGE is how many seconds ago the first one began; PLAN is sourced by the runner (run.sh);
+#   SNAPSHOT is empty where none is needed; INPUT is "channel", "null" or "terminal"; SUPERVISOR and RUNNER are the texts of
+#   supervisor.sh and run.sh with what they need; PATCH is what re_patch_snapshot (patch.sh) takes behind the snapshot's
+#   name, to make the snapshot when it is missing.
+# The trailer: STARTED <pid>, STARTING (its runner makes its work tree), EXITED <code>, COMMITTED, LOST, CONFLICT,
 # NEEDSNAPSHOT, NOTOOL <name>, FAILED <what>.
 re_launch() {
-  re_id=$1 re_token=$2 re_shell=$3 re_spec=$4 re_plan=$5 re_diff=$6 re_snapshot=$7 re_input=$8 re_supervisor=$9
+  re_id=$1 re_token=$2 re_age=$3 re_shell=$4 re_spec=$5 re_plan=$6 re_diff=$7 re_snapshot=$8 re_input=$9
   shift 9
-  re_runner=$1
-  shift
+  re_supervisor=$1 re_runner=$2
+  shift 2
   re_ready || return 1
   re_job=$HOME/.re/jobs/$re_id
-  if ! [ -e "$re_job/spec" ] && [ -n "$re_snapshot" ] && ! re_get_snapshot "$@"; then
-    re_trailer=NEEDSNAPSHOT
-    return 1
-  fi
-  re_find_facts
-  re_trailer='FAILED make the job directory'
-  re_fault launch.mkdir || return 1
-  mkdir -p "$re_job" && cd "$re_job" || return 1
-  if [ "$re_input" = terminal ]; then
+  if ! [ -e "$re_job" ]; then
+    if re_is_over; then
+      re_trailer=LOST
+      return 1
+    fi
+    if [ -n "$re_snapshot" ] && ! re_get_snapshot "$@"; then
+      re_trailer=NEEDSNAPSHOT
+      return 1
+    fi
     re_submit || return 1
-    re_prepare_terminal
-    return
+    [ -n "$re_new" ] || return 0
   fi
-  re_take_answer "$(re_submit_and_start | re_read_answer)"
+  re_join
+}
+
+# Whether this is the repetition of what has been here: `re clean` has removed it; or the host has started since the first
+# attempt, and a job whose streams the client has is not written out before it begins.
+re_is_over() {
+  [ ! -e "$HOME/.re/removed/$re_id" ] || return 0
+  [ "$re_input" = channel ] && [ "$re_age" -gt 0 ] || return 1
+  re_read_uptime
+  [ "$re_uptime" -le "$re_age" ]
 }
 
 # re_get_snapshot PATCH...: whether the snapshot is there now.
@@ -47,17 +55,15 @@ re_resume() {
   re_shell=$2 re_input=null re_supervisor=$3 re_runner=$4
   re_ready || return 1
   re_enter "$1" || return 1
-  re_find_facts
-  re_trailer=COMMITTED
-  if [ -e started ] || [ -e terminal ]; then return; fi
-  re_take_answer "$(re_start_supervisor | re_read_answer)"
+  re_start_committed
 }
 
+# A place that was made ahead has found the umask, the tools, and which boot this is.
 re_ready() {
-  re_user_umask=$(umask)
+  [ -n "${re_place-}" ] || re_user_umask=$(umask)
   umask 077
   trap : HUP PIPE # handlers, not '': an ignored signal would be ignored in the job, too
-  re_require_tools || return 1
+  [ -n "${re_place-}" ] || { re_here && re_require_tools; } || return 1
   unset RE_JOB_ID # of a job that submits another one
 }
 
@@ -72,74 +78,53 @@ re_require_tools() {
   return 1
 }
 
-# In re_facts what a supervisor and its job need to know of this place: boot, pid namespace, start of pid 1, host, uid, and
-# a moment (uptime and epoch) to tell the time by. What costs a process may be known already (remote/scripts/login.sh).
-re_find_facts() {
-  re_here
-  re_find_namespace
-  re_ticks 1
-  re_uid=-
-  while read -r re_word re_number re_uid re_rest && [ "$re_word" != Uid: ]; do :; done </proc/self/status
-  if [ -z "${re_clock-}" ]; then
-    re_read_uptime
-    re_clock="$re_uptime $(date +%s)"
+# What stands in the job's directory already: the same submission, at work or not begun, or another one.
+re_join() {
+  re_trailer=LOST
+  cd "$re_job" 2>/dev/null && [ -s spec ] || return 1
+  re_trailer=CONFLICT
+  [ "$(cat spec && echo .)" = "$re_spec." ] && [ "$(cat plan && echo .)" = "$re_plan." ] || return 1
+  re_start_committed
+}
+
+re_start_committed() {
+  re_evaluate
+  if [ "$re_state" = committed ] && [ -e terminal ]; then
+    re_trailer=COMMITTED
+  elif [ "$re_state" = committed ] && ! [ -e started ]; then
+    re_take_answer "$(re_start_supervisor | re_read_answer)"
+  else
+    re_report
   fi
-  re_facts="$re_boot ${re_namespace:--} $re_start ${re_host:--} ${re_uid:--} $re_clock"
 }
 
-# The job is committed; who runs `terminal` on a pty starts it there (supervisor.sh). That shell leads the session and
-# dies when the terminal goes; its death is what sends SIGHUP to the job.
-re_prepare_terminal() {
-  re_trailer='FAILED write what starts the job'
-  re_fault launch.terminal || return 1
-  printf '%s' "$re_supervisor" >supervisor || return 1
-  printf '%s' "$re_runner" >runner || return 1
-  printf 'set -- %s supervise %s %s "%s"\n' "$re_shell" "$re_user_umask" "$re_shell" "$re_facts" >terminal.tmp || return 1
-  cat >>terminal.tmp <<'end' || return 1
-cd "${0%/*}" || exit 125
-trap : INT QUIT TERM
-RE_SUPERVISOR=$(cat supervisor && echo .)
-RE_SUPERVISOR=${RE_SUPERVISOR%.}
-RE_RUNNER=$(cat runner && echo .)
-RE_RUNNER=${RE_RUNNER%.}
-export RE_SUPERVISOR RE_RUNNER
-re_shell=$1
-shift
-"$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job "$@"
-cat log >&2
-re_code=125
-for re_file in exit.[0-9]*; do
-[ -e "$re_file" ] && re_code=${re_file#exit.}
-done
-exit "${re_code%%.*}"
-end
-  mv terminal.tmp terminal || return 1
-  sync . .. || return 1
-  re_trailer=COMMITTED
-}
-
-# re_submit [COMMAND...]: commits the job in this directory, or finds that it holds this very submission already. Runs the
-# command when all is written, before it is on the disk. In re_trailer why it failed.
+# re_submit: commits the job and starts it; else why not is in re_trailer. A directory appears under the job's name with all
+# that is in it: of several attempts the first rename wins. That of one that came late has gone into the other's directory:
+# it is removed again, and re_new stays set.
 re_submit() {
-  re_trailer='FAILED lock the job directory'
-  re_fault launch.lock || return 1
-  command exec 8<. && re_lock 8 2000 || return 1
-  if [ -e spec ]; then
-    re_compare || return 1
-    "$@"
-    return 0
-  elif [ -e "$HOME/.re/removed/$re_id" ]; then # it ended, and `re clean` removed it
-    cd / && rmdir "$re_job"
-    re_trailer=LOST
-    return 1
+  re_new=${re_place-}
+  if [ -z "$re_new" ] || ! cd "$re_new" 2>/dev/null; then
+    re_leave_place
+    re_trailer='FAILED make the job directory'
+    re_new=$HOME/.re/jobs/.new.$re_nonce
+    re_fault launch.mkdir || return 1
+    mkdir -p "$re_new" && cd "$re_new" || return 1
   fi
   re_trailer='FAILED write the job'
-  re_write && "$@" && re_commit
-}
-
-re_compare() {
-  re_trailer=CONFLICT
-  [ "$(cat spec && echo .)" = "$re_spec." ] && [ "$(cat plan && echo .)" = "$re_plan." ]
+  if re_write && re_commit; then
+    if [ . -ef "$re_job" ] && cd "$re_job"; then
+      re_new=
+      re_begin
+      return
+    fi
+    re_trailer=
+  elif [ -s "$re_job/spec" ]; then
+    re_trailer=
+  fi
+  re_leave_place
+  re_file=${re_new##*/}
+  cd / && rm -rf "$re_new" "$re_job/${re_file:?}"
+  [ -z "$re_trailer" ]
 }
 
 # re_touch FILE...: not with `:`, for a special builtin's failed redirection ends the shell (POSIX 2.8.1).
@@ -155,59 +140,117 @@ re_write() {
   re_fault launch.diff || return 1
   if [ -n "$re_diff" ]; then printf '%s' "$re_diff" >git.diff || return 1; fi
   re_fault launch.streams || return 1
-  re_touch log sup.lock job.lock exit.pending || return 1
-  [ "$re_input" != channel ] || re_touch err || return 1
+  [ -n "${re_place-}" ] || re_touch log sup.lock job.lock exit.pending || return 1
+  case $re_input in
+    channel) re_touch err && re_write_boot || return 1 ;;
+    terminal) re_write_terminal || return 1 ;;
+  esac
   # After the plan, which names it: `re clean` takes a snapshot away before it looks through the plans.
   if [ -n "$re_snapshot" ] && ! [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]; then
     re_trailer=NEEDSNAPSHOT
     return 1
   fi
   re_fault launch.spec || return 1
-  printf '%s' "$re_spec" >spec.tmp
+  printf '%s' "$re_spec" >spec
 }
 
-# The rename of spec commits; all before it is on the disk by then. That itself is, when the supervisor has claimed the
-# job: one sync for both.
+# A job that is not written out before it begins may have begun in another boot although nothing says so: it begins in this
+# one or not at all.
+re_write_boot() {
+  printf '%s %s\n' "$re_boot" "$re_host" >boot
+}
+
 re_commit() {
-  re_fault launch.sync || return 1
-  sync plan spec.tmp ${re_diff:+git.diff} || return 1
+  re_trailer='FAILED commit the job'
   re_fault launch.commit || return 1
-  mv spec.tmp spec || return 1
+  mv "$re_new" "$re_job" || return 1
   re_fault launch.committed || return 0
 }
 
-# Says the answer of the supervisor, or why there is none to start. It runs in a process of its own, so that the mutex is
-# given up when the job is committed: that is what the supervisor waits for (supervisor.sh), which starts meanwhile.
-re_submit_and_start() {
-  trap : HUP PIPE # what a subshell inherits is the default
-  re_submit re_start_supervisor || printf '%s\n' "$re_trailer"
+# The job is committed. What it needs to be found again after a crash of the host is written out by its runner before it
+# begins; where the client has its streams, meanwhile.
+re_begin() {
+  if [ "$re_input" = terminal ]; then
+    re_leave_place
+    re_trailer=COMMITTED
+    return
+  fi
+  if [ -n "${re_place-}" ]; then
+    re_go
+  else
+    re_line=$(re_start_supervisor | re_read_answer)
+  fi
+  if [ "$re_input" = channel ]; then
+    sync plan spec ${re_diff:+git.diff} . .. </dev/null >/dev/null 2>&1 3<&- &
+  fi
+  re_take_answer "$re_line"
 }
 
-# The supervisor's text travels in a variable, so that `ps` shows a short line. `setsid -f` forks by itself; a
-# shell's & would have the job ignore SIGINT for ever (POSIX 2.11), so it is the last resort (busybox).
-# The job's input is a pipe from a process that ends with the channel: then the job sees the end of its input.
+# Gives the place that was made ahead (place.sh) to the job: descriptor 5 tells its runner, 6 is where that answers, and 7 is
+# the job's input.
+re_go() {
+  if [ "$re_input" = channel ]; then { cat 2>/dev/null <&3 >&7 3<&- 5>&- 6<&- 7>&- & } fi
+  { printf 'go\n' >&5; } 2>/dev/null
+  re_line=
+  exec 5>&- 7>&-
+  IFS= read -r re_line <&6
+  exec 6<&-
+  re_place=
+}
+
+# It is not wanted, or cannot be used any more.
+re_leave_place() {
+  [ -n "${re_place-}" ] || return 0
+  { printf 'no\n' >&5; } 2>/dev/null
+  exec 5>&- 6<&- 7>&-
+  re_place=
+}
+
+# What runs the job on a pty when its terminal is there (supervisor.sh). That shell leads the session and dies when the
+# terminal goes; its death is what sends SIGHUP to the job.
+re_write_terminal() {
+  re_find_facts
+  re_fault launch.terminal || return 1
+  printf '%s' "$re_supervisor" >supervisor || return 1
+  printf '%s' "$re_runner" >runner || return 1
+  printf 'set -- %s terminal %s %s "%s"\n' "$re_shell" "$re_user_umask" "$re_shell" "$re_facts" >terminal || return 1
+  cat >>terminal <<'end' || return 1
+cd "${0%/*}" || exit 125
+trap : INT QUIT TERM
+RE_SUPERVISOR=$(cat supervisor && echo .)
+RE_SUPERVISOR=${RE_SUPERVISOR%.}
+RE_RUNNER=$(cat runner && echo .)
+RE_RUNNER=${RE_RUNNER%.}
+export RE_SUPERVISOR RE_RUNNER
+re_shell=$1
+shift
+"$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job "$@" 5>/dev/null
+cat log >&2
+re_code=125
+for re_file in exit.[0-9]*; do
+[ -e "$re_file" ] && re_code=${re_file#exit.}
+done
+exit "${re_code%%.*}"
+end
+}
+
+# Starts a supervisor in the committed job's directory; it answers on our output. The job's input is a pipe from a process
+# that ends with the channel: then the job sees the end of its input.
 re_start_supervisor() {
-  re_find_exit
-  if [ -e started ] || [ -n "$re_exit" ]; then return 0; fi
+  trap : HUP PIPE # what a subshell inherits is the default
+  re_find_facts
   re_fault launch.start || return
   RE_SUPERVISOR=$re_supervisor RE_RUNNER=$re_runner
   export RE_SUPERVISOR RE_RUNNER
   # shellcheck disable=SC2016
-  set -- "$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job supervise "$re_user_umask" "$re_shell" "$re_facts"
+  set -- "$re_shell" -c 'eval "$RE_SUPERVISOR"' re-job committed "$re_user_umask" "$re_shell" "$re_facts"
   if [ "$re_input" = channel ]; then
-    { cat 2>/dev/null <&3 3<&- 8<&- & } | re_detach "$@"
+    { cat 2>/dev/null <&3 3<&- & } | re_detach "$@"
   else
     re_detach "$@" </dev/null
   fi
   unset RE_SUPERVISOR RE_RUNNER
   re_fault launch.started
-}
-
-re_detach() {
-  setsid -f "$@" 2>/dev/null 3<&- 4>&- 5<&- 8<&- 9<&- || {
-    exec 5<&0
-    setsid "$@" <&5 2>/dev/null 3<&- 4>&- 5<&- 8<&- 9<&- &
-  }
 }
 
 # The first line; the supervisor keeps its end open.
@@ -218,10 +261,7 @@ re_read_answer() {
 # re_take_answer TRAILER: or else what the job's directory says.
 re_take_answer() {
   re_trailer=$1
-  case $re_trailer in
-    FAILED* | CONFLICT | LOST | NEEDSNAPSHOT) return 1 ;;
-    '') re_report ;;
-  esac
+  [ -n "$re_trailer" ] || re_report
 }
 
 # Waits until the job runs or has ended, at most five seconds; less when nobody is at work.
@@ -245,7 +285,7 @@ re_report() {
 # What is said to be committed is on the disk.
 re_report_committed() {
   re_trailer='FAILED write the job'
-  [ -e spec ] && sync . .. || return 1
+  [ -s spec ] && sync plan spec . .. || return 1
   re_trailer=COMMITTED
   if [ -e started ]; then re_trailer=STARTING; fi
 }

@@ -5,7 +5,7 @@
 # re_start_all SHELL UMASK FACTS ID...
 re_start_all() {
   trap : HUP INT QUIT PIPE TERM
-  re_shell=$1 re_user_umask=$2 re_facts=$3 re_input=null
+  re_shell=$1 re_user_umask=$2 re_clock=${3#* * * * * } re_input=null
   re_supervisor=$RE_SUPERVISOR re_runner=$RE_RUNNER
   unset RE_STARTER
   shift 3

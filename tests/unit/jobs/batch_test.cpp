@@ -86,8 +86,9 @@ TEST_P(BatchTest, a_snapshot_that_is_missing_is_asked_for) {
 
 #ifdef RE_FAILPOINTS
 TEST_P(BatchTest, broken_at_any_step_and_sent_again_it_runs_each_job_once) {
-  for (const std::string step : {"batch.mkdir", "batch.write", "batch.sync", "batch.commit",
-                                 "batch.committed", "starter.next", "launch.start", "supervise.wait"}) {
+  for (const std::string step :
+       {"batch.mkdir", "batch.write", "batch.sync", "batch.commit", "batch.committed", "starter.next",
+        "launch.start", "supervise.lock", "claim.make"}) {
     for (const std::string way : {"kill", "enospc"}) {
       SCOPED_TRACE(step + ":" + way);
       std::filesystem::remove(m_remote.home() / "ran");

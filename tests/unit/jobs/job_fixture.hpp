@@ -52,13 +52,17 @@ class ShellConnection final : public transport::Connection {
  public:
   ShellConnection(boost::asio::any_io_executor executor, std::string shell, std::string home)
       : m_executor(std::move(executor)), m_shell(std::move(shell)), m_home(std::move(home)) {}
-  Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest) override {
+  /// From now on each shell is given its preamble, as one that was started ahead.
+  void start_ahead() { m_is_ahead = true; }
+  Async<std::unique_ptr<transport::Channel>> exec(transport::ExecRequest wanted) override {
     transport::ProcessRequest request;
     request.arguments = {m_shell, "-s"};
     const char* const path = std::getenv("PATH");
     request.environment = {{"HOME", m_home}, {"PATH", m_home + "/bin:" + (path == nullptr ? "" : path)}};
     request.directory = m_home;
-    co_return transport::start_process(m_executor, request);
+    auto channel = transport::start_process(m_executor, request);
+    if (m_is_ahead) co_await channel->write(wanted.preamble);
+    co_return channel;
   }
   Async<std::unique_ptr<transport::Channel>> open_forward(std::string, unsigned short) override {
     throw Error(ErrorKind::unsupported, "no forwards in this test");
@@ -70,6 +74,7 @@ class ShellConnection final : public transport::Connection {
   boost::asio::any_io_executor m_executor;
   std::string m_shell;
   std::string m_home;
+  bool m_is_ahead = false;
   transport::ConnectionInfo m_info{"local", "local", {}};
 };
 
@@ -81,7 +86,8 @@ class Remote {
   explicit Remote(std::string shell = "dash")
       : m_words(std::move(shell)),
         m_shell(m_directory.path() / "sh"),
-        m_host(std::make_unique<ShellConnection>(m_io.get_executor(), m_shell, home()), "here"),
+        m_connection(new ShellConnection(m_io.get_executor(), m_shell, home())),
+        m_host(std::unique_ptr<transport::Connection>(m_connection), "here"),
         m_jobs(m_host, m_shell) {
     std::filesystem::create_directories(home() / "project");
     write_shell("");
@@ -100,6 +106,8 @@ class Remote {
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
+  /// From now on a launch finds a place for its job that was made ahead.
+  void start_ahead() { m_connection->start_ahead(); }
   /// From now on the host finds its tools here only.
   void use_path(const std::string& path) { write_shell("PATH=" + path + "\n"); }
   /// Counts from now on how often a tool is called.
@@ -170,6 +178,7 @@ class Remote {
   std::string m_words;
   std::string m_shell;
   boost::asio::io_context m_io;
+  ShellConnection* m_connection;  ///< the host's
   remote::Host m_host;
   JobHost m_jobs;
 };

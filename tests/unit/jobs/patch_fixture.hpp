@@ -137,7 +137,7 @@ class Place {
     return spec;
   }
   Launch launch(const Local& local, const SnapshotPatch* patch) {
-    return m_remote.await(m_remote.jobs().launch(job(local), k_deadline, patch)).answer;
+    return m_remote.await(m_remote.jobs().launch(job(local), k_deadline, {patch})).answer;
   }
   void remember(const Local& local) {
     m_base = local.name();

@@ -60,7 +60,7 @@ TEST_F(EditTest, a_launch_without_a_patch_does_not_carry_its_functions) {
   const auto spec = Place::job(local);
   const auto plain = launch_call(spec, "/bin/sh", "re_launch");
   EXPECT_EQ(plain.library.find("re_patch_tree"), std::string::npos);
-  EXPECT_NE(launch_call(spec, "/bin/sh", "re_launch", &*patch).library.find("re_patch_tree"),
+  EXPECT_NE(launch_call(spec, "/bin/sh", "re_launch", {&*patch}).library.find("re_patch_tree"),
             std::string::npos);
 }
 
@@ -180,7 +180,7 @@ TEST_F(EditTest, a_full_disk_leaves_no_snapshot) {
   local.write("edited.py", std::string(120'000, 'x'));
   patch = place.plan(local);
   const auto spec = Place::job(local);
-  const auto call = launch_call(spec, "/bin/sh", "re_launch", &*patch);
+  const auto call = launch_call(spec, "/bin/sh", "re_launch", {&*patch});
   const auto script = place.remote().home() / "script";
   sys::write_file_atomic(script, remote::render_script(call.call(), "00112233"));
   const auto done = sys::run_captured(

@@ -20,41 +20,19 @@
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
 #include "re/sys/paths.hpp"
+#include "unit/project/project_tree.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace re::project;
+using re::project::testing_support::ProjectTree;
+using re::project::testing_support::wait_for_next_tick;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-class ProjectTree : public testing::Test {
- protected:
-  void SetUp() override {
-    fs::create_directory(m_root);
-    init_project(m_root);
-  }
-  void write(const std::string& path, std::string_view text = "") {
-    fs::create_directories((m_root / path).parent_path());
-    std::ofstream(m_root / path, std::ios::binary) << text;
-  }
-  [[nodiscard]] std::vector<std::string> collected() const {
-    std::vector<std::string> paths;
-    for (const auto& file : collect_files(m_root).files) paths.push_back(file.path);
-    return paths;
-  }
-  re::sys::Captured git(std::vector<std::string> arguments) const {
-    std::vector<std::string> all = {"git", "-C", m_root, "-c", "user.name=t", "-c", "user.email=t@t"};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    return re::sys::run_captured(all);
-  }
-  re::sys::TemporaryDirectory m_scratch{"re-project"};
-  fs::path m_root = m_scratch.path() / "my project";
-  fs::path m_cache = m_scratch.path() / "cache";
-};
 
 using Root = ProjectTree;
 
@@ -222,6 +200,15 @@ TEST_F(Resolve, metadata_of_the_environment_names_the_distribution_and_its_versi
   EXPECT_EQ(format_requirements(report.requirements), "Foo-Bar==1.5\nPillow\nsingle==2\n");
 }
 
+TEST_F(Resolve, a_directory_without_init_that_two_files_import_from_is_the_projects_for_both) {
+  write("space/mod.py");
+  write("a.py", "from space import mod\n");
+  write("b.py", "from space import mod\n");
+  const auto report = resolve(m_root);
+  EXPECT_THAT(report.project_files, ElementsAre("space/mod.py"));
+  EXPECT_THAT(report.requirements, IsEmpty());
+}
+
 TEST_F(Resolve, the_standard_library_is_known) {
   for (const auto* name : {"os", "sys", "__future__", "distutils", "asyncore", "tomllib", "zoneinfo"}) {
     EXPECT_TRUE(is_standard_module(name)) << name;
@@ -231,27 +218,17 @@ TEST_F(Resolve, the_standard_library_is_known) {
 
 using Contents = ProjectTree;
 
-// Until the kernel's file clock has moved on, a fresh file is read again each time.
-void wait_for_next_tick(const fs::path& directory) {
-  const auto stamp = [&] {
-    std::ofstream(directory / "tick") << "x";
-    return fs::last_write_time(directory / "tick");
-  };
-  for (const auto begin = stamp(); stamp() <= begin + std::chrono::milliseconds(20);) {
-  }
-}
-
 TEST_F(Contents, an_unchanged_project_hashes_nothing_and_a_change_gives_another_name) {
   write("a.py", "1");
   write("b.py", "2");
   wait_for_next_tick(m_scratch.path());
-  const auto first = make_manifest(m_root, collect_files(m_root), m_cache);
+  const auto first = contents();
   EXPECT_EQ(first.hashed, 2U);
-  const auto second = make_manifest(m_root, collect_files(m_root), m_cache);
+  const auto second = contents();
   EXPECT_EQ(second.hashed, 0U);
   EXPECT_EQ(serialize(second), serialize(first));
   write("b.py", "3");
-  const auto third = make_manifest(m_root, collect_files(m_root), m_cache);
+  const auto third = contents();
   EXPECT_EQ(third.hashed, 1U);
   EXPECT_NE(snapshot_name(third), snapshot_name(first));
   EXPECT_EQ(snapshot_name(first).size(), 40U);
@@ -261,7 +238,7 @@ TEST_F(Contents, a_change_within_one_tick_of_the_clock_is_not_missed) {
   for (int round = 0; round < 100; ++round) {
     const std::string text = std::to_string(1000 + round);
     write("a.py", text);
-    const auto manifest = make_manifest(m_root, collect_files(m_root), m_cache);
+    const auto manifest = contents();
     re::sys::write_file_atomic(m_scratch.path() / "copy", text);
     const auto sum = re::sys::run_captured({"sha256sum", m_scratch.path() / "copy"});
     ASSERT_EQ(manifest.entries.at(0).sha256, sum.output.substr(0, 64)) << "round " << round;
@@ -273,7 +250,7 @@ TEST_F(Contents, the_form_is_the_documented_one_and_sha256sum_accepts_the_list) 
   ::chmod((m_root / "run.py").c_str(), 0770);
   write("new\nline\\.py", "y\n");
   fs::create_symlink("run.py", m_root / "z.py");
-  const auto manifest = make_manifest(m_root, collect_files(m_root), m_cache);
+  const auto manifest = contents();
   EXPECT_THAT(serialize(manifest), testing::StartsWith("re-manifest 1\nF 0644 2 "));
   EXPECT_THAT(serialize(manifest), HasSubstr(" new\\nline\\\\.py\n"));
   EXPECT_THAT(
@@ -291,19 +268,12 @@ TEST_F(Contents, a_file_that_changes_after_it_was_listed_is_a_conflict) {
   const auto set = collect_files(m_root);
   write("a.py", "22");
   try {
-    make_manifest(m_root, set, m_cache);
+    FileCache nothing;
+    make_manifest(m_root, set, nothing);
     FAIL();
   } catch (const re::Error& error) {
     EXPECT_EQ(error.kind(), re::ErrorKind::conflict);
   }
-}
-
-TEST_F(Contents, a_spoilt_cache_only_costs_work) {
-  write("a.py", "1");
-  const auto first = make_manifest(m_root, collect_files(m_root), m_cache);
-  for (const auto& entry : fs::directory_iterator(m_cache))
-    std::ofstream(entry.path()) << "re-hash-cache 1\n9999999999999999999\nx\n";
-  EXPECT_EQ(serialize(make_manifest(m_root, collect_files(m_root), m_cache)), serialize(first));
 }
 
 using Git = ProjectTree;

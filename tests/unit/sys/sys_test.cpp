@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,30 @@ TEST(ChildTest, a_signal_is_told_from_a_code) {
 }
 
 // Sockets of Asio, for one: they are made without close-on-exec.
+// What a terminal's Ctrl-C does to a child that has just been forked.
+bool g_raises = false;
+int* g_heard = nullptr;  // in memory that both processes share
+
+TEST(ChildTest, before_it_is_another_program_it_runs_no_handler_of_ours) {
+  g_heard = static_cast<int*>(
+      ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(g_heard, MAP_FAILED);
+  ASSERT_EQ(::pthread_atfork(nullptr, nullptr,
+                             [] {
+                               if (g_raises) ::raise(SIGINT);
+                             }),
+            0);
+  const auto before = ::signal(SIGINT, [](int) { ++*g_heard; });
+  g_raises = true;
+  SpawnOptions options;
+  options.arguments = {"true"};
+  Child child = Child::spawn(options);
+  g_raises = false;
+  EXPECT_EQ(child.wait().signal, SIGINT);
+  EXPECT_EQ(*g_heard, 0);
+  ::signal(SIGINT, before);
+}
+
 TEST(ChildTest, inherits_no_descriptor_that_it_was_not_given) {
   constexpr int k_stray = 77;
   constexpr int k_given = 78;
@@ -95,6 +121,26 @@ TEST(ReadFileTest, a_pipe_or_a_device_is_no_file_and_the_empty_device_is_an_empt
   EXPECT_THROW(read_file("/dev/zero"), re::Error);
   EXPECT_THROW(read_file(directory.path()), re::Error);
   EXPECT_EQ(read_file("/dev/null"), "");
+}
+
+TEST(File, files_of_any_size_are_read_whole_those_of_proc_too) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "file";
+  for (const std::size_t size : {0U, 1U, 4094U, 4095U, 4096U, 70'000U}) {
+    std::string text;
+    while (text.size() < size) text += static_cast<char>('a' + text.size() % 23);
+    write_file_atomic(path, text);
+    EXPECT_EQ(read_file(path), text) << size;
+    EXPECT_EQ(read_file(path, size), text) << size;
+    EXPECT_EQ(read_beginning(path, 10), text.substr(0, 10)) << size;
+    if (size > 0) {
+      EXPECT_THROW(read_file(path, size - 1), re::Error) << size;
+    }
+  }
+  EXPECT_NE(read_file("/proc/self/status").find("VmPeak"), std::string::npos);
+  EXPECT_GT(read_file("/proc/self/smaps").size(), 8192U);
+  EXPECT_EQ(read_beginning(directory.path() / "none", 10), "");
+  EXPECT_EQ(read_file_if_exists(directory.path() / "none"), std::nullopt);
 }
 
 TEST(AtomicFileTest, nothing_is_seen_before_commit_and_all_after) {
