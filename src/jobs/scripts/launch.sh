@@ -168,7 +168,7 @@ re_commit() {
 }
 
 # The job is committed. What it needs to be found again after a crash of the host is written out by its runner before it
-# begins; where the client has its streams, meanwhile.
+# begins; where the client has its streams, meanwhile (stream.sh).
 re_begin() {
   if [ "$re_input" = terminal ]; then
     re_leave_place
@@ -180,19 +180,17 @@ re_begin() {
   else
     re_line=$(re_start_supervisor | re_read_answer)
   fi
-  if [ "$re_input" = channel ]; then
-    sync plan spec ${re_diff:+git.diff} . .. </dev/null >/dev/null 2>&1 3<&- &
-  fi
   re_take_answer "$re_line"
 }
 
 # Gives the place that was made ahead (place.sh) to the job: descriptor 5 tells its runner, 6 is where that answers, and 7 is
 # the job's input.
 re_go() {
-  if [ "$re_input" = channel ]; then { cat 2>/dev/null <&3 >&7 3<&- 5>&- 6<&- 7>&- & } fi
   { printf 'go\n' >&5; } 2>/dev/null
+  exec 5>&-
+  if [ "$re_input" = channel ]; then { cat 2>/dev/null <&3 >&7 3<&- 6<&- 7>&- & } fi
   re_line=
-  exec 5>&- 7>&-
+  exec 7>&-
   IFS= read -r re_line <&6
   exec 6<&-
   re_place=

@@ -18,6 +18,7 @@ re_launch_attached() {
         re_bring_all
         return
       fi
+      sync plan spec . .. </dev/null >/dev/null 2>&1 &
       ;;
   esac
   re_evaluate

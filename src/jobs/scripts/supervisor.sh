@@ -17,7 +17,7 @@ re_end() {
   fi
   exec 9>&-
   re_fault end.sync || return
-  sync .
+  if [ -e err ]; then sync plan spec . ..; else sync .; fi # one with streams may not be on the disk yet
 }
 
 # Of two supervisors the one that comes late has nothing to do. Only the child of the one that holds both locks claims the

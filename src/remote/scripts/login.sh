@@ -2,8 +2,8 @@
 # that login shells and sshd read, so that render_script's first line finds out whether a new shell would start otherwise.
 # What else costs a process, and is the same for all that come, is found out here as well (jobs/scripts/launch.sh).
 # shellcheck disable=SC2034 # render_script and re_find_facts read it
-re_login_files() {
-  ls -dilLn --full-time / /etc/environment /etc/profile /etc/bash.bashrc /etc/bashrc /etc/zshenv /etc/zsh/zshenv \
+re_login_files() { # in a subshell
+  exec ls -dilLn --full-time / /etc/environment /etc/profile /etc/bash.bashrc /etc/bashrc /etc/zshenv /etc/zsh/zshenv \
     /etc/csh.cshrc /etc/fish/config.fish "$HOME"/.ssh/environment "$HOME"/.ssh/rc "$HOME"/.pam_environment \
     "$HOME"/.profile "$HOME"/.bash_profile "$HOME"/.bashrc "$HOME"/.bash_aliases "$HOME"/.zshenv "$HOME"/.tcshrc \
     "$HOME"/.cshrc "$HOME"/.config/fish/config.fish "$HOME"/.config/fish/conf.d "$HOME"/.config/fish/fish_variables \

@@ -162,6 +162,14 @@ class Remote {
   bool wait_for(const JobId& id, model::JobState wanted) {
     return wait_until([&] { return state(id) == wanted; });
   }
+  /// The job, which has ended, is as it was when it was committed and nobody had started it.
+  void forget_start(const JobId& id) const {
+    for (const auto& entry : std::filesystem::directory_iterator(directory(id))) {
+      const auto name = entry.path().filename().string();
+      if (name.starts_with("exit.") || name == "started" || name == "run") std::filesystem::remove(entry);
+    }
+    std::ofstream(directory(id) / "exit.pending").flush();
+  }
   [[nodiscard]] std::string read(const JobId& id, const std::string& file) const {
     return sys::read_file(directory(id) / file);
   }

@@ -90,12 +90,15 @@ TEST_P(EveryShell, a_job_without_its_snapshot_leaves_nothing) {
 
 TEST_P(EveryShell, a_kill_request_before_the_start_keeps_it_from_starting) {
   const auto spec = live_job("echo x >>../runs");
-  std::filesystem::create_directories(m_remote.directory(spec.id));
+  m_remote.launch(spec);
+  ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
+  m_remote.forget_start(spec.id);
   std::ofstream(m_remote.directory(spec.id) / "kill.req").flush();
+  ASSERT_EQ(m_remote.state(spec.id), JobState::committed);
   m_remote.launch(spec);
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
   EXPECT_EQ(m_remote.status(spec.id).exit_code, 143);
-  EXPECT_EQ(m_remote.read_home("runs"), "");
+  EXPECT_EQ(m_remote.read_home("runs"), "x\n");
 }
 
 TEST_P(EveryShell, a_job_begins_with_the_default_signals) {

@@ -151,7 +151,12 @@ TEST_P(PlaceTest, what_waits_there_is_killed_and_the_job_is_supervised_all_the_s
     std::error_code ignored;
     const int pid = std::atoi(entry.path().filename().c_str());
     const auto lock = std::filesystem::read_symlink(entry.path() / "fd/7", ignored);
-    if (pid > 1 && lock == place + "/sup.lock") ::kill(pid, SIGKILL);
+    if (pid <= 1 || lock != place + "/sup.lock") continue;
+    ::kill(pid, SIGKILL);
+    ASSERT_TRUE(wait_until([&] {
+      const auto stat = sys::read_file_if_exists(entry.path() / "stat").value_or(") Z");
+      return stat[stat.rfind(") ") + 2] == 'Z';
+    }));
   }
   const auto call = launch_call(spec, m_remote.shell(), "re_launch");
   m_remote.await(channel->write(remote::render_script(call.call(), "0123")));
@@ -179,10 +184,7 @@ TEST_P(PlaceTest, a_job_with_streams_never_begins_in_another_boot_than_its_own) 
   EXPECT_FALSE(std::filesystem::exists(m_remote.directory(spec.id)));
   ASSERT_EQ(m_remote.launch(spec).answer, Launch::started);
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
-  for (const auto& entry : std::filesystem::directory_iterator(m_remote.directory(spec.id))) {
-    const auto name = entry.path().filename().string();
-    if (name.starts_with("exit.") || name == "started" || name == "run") std::filesystem::remove(entry);
-  }
+  m_remote.forget_start(spec.id);
   auto boot = m_remote.read(spec.id, "boot");
   boot.replace(0, 8, "00000000");
   sys::write_file_atomic(m_remote.directory(spec.id) / "boot", boot);

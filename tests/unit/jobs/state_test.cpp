@@ -100,12 +100,7 @@ TEST_P(StateTest, an_accepted_job_that_nobody_started_is_committed_and_starts_at
   const auto spec = live_job("echo x >>../runs");
   m_remote.launch(spec);
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
-  for (const auto& entry : std::filesystem::directory_iterator(m_remote.directory(spec.id))) {
-    const auto name = entry.path().filename().string();
-    if (name.starts_with("exit.") || name.starts_with("start") || name == "run")
-      std::filesystem::remove(entry);
-  }
-  std::ofstream(m_remote.directory(spec.id) / "exit.pending").flush();
+  m_remote.forget_start(spec.id);
   EXPECT_EQ(m_remote.state(spec.id), JobState::committed);
   m_remote.launch(spec);
   EXPECT_TRUE(m_remote.wait_for(spec.id, JobState::done));
