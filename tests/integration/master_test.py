@@ -46,6 +46,9 @@ class Master(testbed.TestCase):
             remote.write(account, ".bashrc", f"export RE_TEST_WORD={text}\n")
             for _ in range(3):
                 self.assertEqual(self.assert_ok(local.run("re", "sync", "echo $RE_TEST_WORD")).out, text + "\n")
+            # What is written in the moment between a shell's reading and its noting of the file is not seen (login.sh).
+            places = remote.home(account) / ".re/jobs"
+            wait_for(lambda: 0 < len(self.shells(remote)) == len(list(places.glob(".new.*"))), "shells that wait")
 
     def shells(self, remote):
         return [pid for pid, command in remote.processes() if command in ("/bin/sh -s", "sh -s")]

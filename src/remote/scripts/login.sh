@@ -1,5 +1,6 @@
 # What a shell that was started ahead is told first (transport::ExecRequest::preamble): it notes the state of the files
 # that login shells and sshd read, so that render_script's first line finds out whether a new shell would start otherwise.
+# What is written between that login and this note, a few milliseconds, is not noticed.
 # What else costs a process, and is the same for all that come, is found out here as well (jobs/scripts/launch.sh).
 # shellcheck disable=SC2034 # render_script and re_find_facts read it
 re_login_files() { # in a subshell
