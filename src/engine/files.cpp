@@ -205,7 +205,7 @@ std::optional<jobs::SnapshotPatch> ProjectFiles::make_patch(const LocalState& st
                                                             const RemoteProject& place) const {
   if (read_last_name(last_snapshot(place)) == state.snapshot) return std::nullopt;
   const LastSnapshot last = read_last_snapshot(last_snapshot(place));
-  if (last.name.empty() || last.name == state.snapshot) return std::nullopt;
+  if (last.name.empty()) return std::nullopt;
   const std::string manifest = jobs::render_manifest(entries_of(state));
   auto patch = jobs::plan_patch(last.manifest, manifest);
   if (!patch) return std::nullopt;

@@ -65,11 +65,10 @@ struct Submitter::Attempt {
   LocalState state = {};
   std::optional<jobs::SnapshotPatch> patch = {};
   Submitted submitted = {request.spec, {}, nullptr, nullptr};
-  std::vector<model::JobSpec> batch = {};           // instead of the request's job
-  std::size_t accepted = 0;                         // so many of the batch, from its beginning
-  enum class Sent { no, perhaps } sent = Sent::no;  // of those that are not accepted
-  std::optional<std::chrono::seconds> sent_at =
-      {};                   // since when it is not known what became of it (sys::uptime)
+  std::vector<model::JobSpec> batch = {};  // instead of the request's job
+  std::size_t accepted = 0;                // so many of the batch, from its beginning
+  // Those that are not accepted may have reached the host since then (sys::uptime); nothing: they have not.
+  std::optional<std::chrono::seconds> sent_at = {};
   bool is_brought = false;  // the snapshot was made from the project's directory
 
   [[nodiscard]] bool has_own_tree() const { return request.spec.work_tree == model::WorkTree::own; }
@@ -165,7 +164,7 @@ Async<void> Submitter::launch_and_recover(Attempt& attempt) {
     m_registry.set_states(std::span(attempt.batch).first(attempt.accepted),
                           change_of(attempt.submitted.report));
   }
-  if (attempt.sent == Attempt::Sent::no) {
+  if (!attempt.sent_at) {
     m_registry.remove(attempt.open());
   } else if (state.cancelled() != boost::asio::cancellation_type::none) {
     throw Error(ErrorKind::interrupted, attempt.name() + " may run or not", "`re list` finds out");
@@ -194,9 +193,9 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
       failure = error;
     }
     if (!failure) co_return;
-    const bool may_run = attempt.sent == Attempt::Sent::perhaps && !is_refusal(failure->kind());
+    const bool may_run = attempt.sent_at && !is_refusal(failure->kind());
     if (!may_run && !lost) {
-      attempt.sent = Attempt::Sent::no;
+      attempt.sent_at.reset();
       throw failure->within(attempt.label());
     }
     if (may_run) m_registry.set_states(attempt.open(), {model::JobState::unknown, {}, {}, {}});
@@ -225,11 +224,10 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
   for (int repeat = 0; repeat < k_repeats; ++repeat) {
     jobs::LaunchOptions options;
     if (attempt.patch) options.patch = &*attempt.patch;
-    if (!attempt.sent_at) attempt.sent_at = sys::uptime();
-    options.age = sys::uptime() - *attempt.sent_at;
     m_progress.step("starting on " + request.place.label);
     sys::failpoint("submit.launch");
-    attempt.sent = Attempt::Sent::perhaps;
+    if (!attempt.sent_at) attempt.sent_at = sys::uptime();
+    options.age = sys::uptime() - *attempt.sent_at;
     if (request.spec.streams == model::Streams::split) {
       attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline, options);
       attempt.submitted.report = attempt.submitted.streams->launched();
@@ -238,14 +236,13 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
     }
     const auto answer = attempt.submitted.report.answer;
     if (answer == jobs::Launch::conflict) {
-      attempt.sent = Attempt::Sent::no;
+      attempt.sent_at.reset();
       throw Error(ErrorKind::conflict, "another job has its id there", "submit it again");
     }
     // With streams the host has waited for us; on a terminal the job begins when that is there.
     const bool is_settled =
         attempt.submitted.streams != nullptr || request.spec.streams == model::Streams::terminal;
     if (answer == jobs::Launch::need_snapshot) {
-      attempt.sent = Attempt::Sent::no;
       attempt.sent_at.reset();
       if (attempt.submitted.streams) co_await attempt.submitted.streams->close();  // its channel is needed
       attempt.patch.reset();
@@ -265,12 +262,12 @@ Async<void> Submitter::launch_batch(Attempt& attempt) {
     const std::size_t count = piece.size();
     m_progress.step("starting " + attempt.name() + " on " + request.place.label);
     sys::failpoint("submit.launch");
-    attempt.sent = Attempt::Sent::perhaps;
+    if (!attempt.sent_at) attempt.sent_at = sys::uptime();
     const auto answer = co_await host.launch_batch(std::move(piece), request.deadline);
     if (answer == jobs::Launch::conflict) {
       throw Error(ErrorKind::conflict, "another job has the id of one there", "submit them again");
     }
-    attempt.sent = Attempt::Sent::no;
+    attempt.sent_at.reset();
     if (answer != jobs::Launch::need_snapshot) {
       attempt.accepted += count;
       continue;
