@@ -67,17 +67,6 @@ re_ready() {
   unset RE_JOB_ID # of a job that submits another one
 }
 
-re_require_tools() {
-  for re_tool in flock setsid tail ln; do
-    command -v "$re_tool" >/dev/null && continue
-    re_trailer="NOTOOL $re_tool"
-    return 1
-  done
-  [ -r /proc/self/stat ] && return
-  re_trailer='NOTOOL /proc'
-  return 1
-}
-
 # What stands in the job's directory already: the same submission, at work or not begun, or another one.
 re_join() {
   re_trailer=LOST
@@ -125,13 +114,6 @@ re_submit() {
   re_file=${re_new##*/}
   cd / && rm -rf "$re_new" "$re_job/${re_file:?}"
   [ -z "$re_trailer" ]
-}
-
-# re_touch FILE...: not with `:`, for a special builtin's failed redirection ends the shell (POSIX 2.8.1).
-re_touch() {
-  for re_file do
-    true >>"$re_file" || return 1
-  done
 }
 
 re_write() {

@@ -21,13 +21,9 @@ re_prepare_place() {
 } </dev/null 2>/dev/null
 
 re_fill_place() {
-  for re_tool in flock setsid tail ln mkfifo; do
-    command -v "$re_tool" >/dev/null || return 1
-  done
+  re_require_tools && command -v mkfifo >/dev/null || return 1
   mkdir -p "$HOME/.re/jobs" && mkdir "$re_place" || return 1
-  for re_file in log sup.lock job.lock exit.pending; do
-    true >"$re_place/$re_file" || return 1
-  done
+  re_touch "$re_place/log" "$re_place/sup.lock" "$re_place/job.lock" "$re_place/exit.pending" || return 1
   mkfifo "$re_place/go" "$re_place/answer" "$re_place/input" || return 1
   # Opened for both first: nothing waits for the other end then.
   command exec 5<>"$re_place/go" 6<>"$re_place/answer" 7<>"$re_place/input" || return 1

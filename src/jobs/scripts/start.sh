@@ -2,6 +2,25 @@
 # Starting a supervisor; goes behind common.sh.
 # shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
+# Whether the host has what a launch needs; else re_trailer says what is missing.
+re_require_tools() {
+  for re_tool in flock setsid tail ln; do
+    command -v "$re_tool" >/dev/null && continue
+    re_trailer="NOTOOL $re_tool"
+    return 1
+  done
+  [ -r /proc/self/stat ] && return
+  re_trailer='NOTOOL /proc'
+  return 1
+}
+
+# re_touch FILE...: not with `:`, for a special builtin's failed redirection ends the shell (POSIX 2.8.1).
+re_touch() {
+  for re_file do
+    true >>"$re_file" || return 1
+  done
+}
+
 # In re_facts what a supervisor and its job need to know of this place: boot, pid namespace, start of pid 1, host, uid, and
 # a moment (uptime and epoch) to tell the time by. What costs a process may be known already (remote/scripts/login.sh).
 re_find_facts() {
