@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 
+#include "project/file_status.hpp"
 #include "re/base/error.hpp"
 #include "re/base/sha256.hpp"
 #include "re/sys/file.hpp"
@@ -66,7 +67,7 @@ std::uint64_t checksum(std::string_view text) {
 std::int64_t file_clock_now() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  return nanoseconds(now);
 }
 
 }  // namespace
