@@ -4,9 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +19,7 @@
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
 #include "re/sys/random.hpp"
+#include "support/run_to_end.hpp"
 #include "transport/local_connection.hpp"
 #include "transport/process_channel.hpp"
 
@@ -28,14 +27,6 @@ namespace re::jobs::test {
 
 using namespace std::chrono_literals;
 inline constexpr auto k_deadline = 60s;
-
-template <class T>
-T run_to_end(boost::asio::io_context& io, Async<T> task) {
-  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-  io.restart();
-  io.run();
-  return result.get();
-}
 
 /// Polls until it holds; a failure is said and is false.
 inline bool wait_until(const std::function<bool()>& condition, std::chrono::seconds limit = 30s) {

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fstream>
 #include <map>
 #include <random>
@@ -18,6 +16,7 @@
 #include "re/sys/file.hpp"
 #include "remote/block_scripts.hpp"
 #include "remote/large_files.hpp"
+#include "support/run_to_end.hpp"
 #include "unit/remote/altered_connection.hpp"
 
 namespace {
@@ -25,20 +24,13 @@ namespace {
 using namespace std::chrono_literals;
 using namespace re::remote;
 using re::ErrorKind;
+using re::run_to_end;
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 constexpr std::uint64_t k_block = 64U << 10U;
 constexpr std::uint64_t k_large = 256U << 10U;
 constexpr std::uint64_t k_never = ~std::uint64_t{0};
-
-template <class T>
-T run_to_end(boost::asio::io_context& io, re::Async<T> task) {
-  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-  io.restart();
-  io.run();
-  return result.get();
-}
 
 std::string random_bytes(std::size_t size, unsigned seed = 20261121) {
   std::mt19937_64 random(seed);

@@ -3,28 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <filesystem>
 
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
 #include "remote/marks.hpp"
+#include "support/run_to_end.hpp"
 #include "transport/local_connection.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using re::run_to_end;
 using re::remote::ScriptCall;
-
-template <class T>
-T run_to_end(boost::asio::io_context& io, re::Async<T> task) {
-  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-  io.restart();
-  io.run();
-  return result.get();
-}
 
 class HostTest : public testing::Test {
  protected:

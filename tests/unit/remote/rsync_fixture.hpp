@@ -4,28 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fstream>
 #include <map>
 
 #include "re/base/shell.hpp"
 #include "re/remote/rsync.hpp"
 #include "re/sys/file.hpp"
+#include "support/run_to_end.hpp"
 #include "unit/remote/altered_connection.hpp"
 
 namespace re::remote {
 
 namespace fs = std::filesystem;
-
-template <class T>
-T run_to_end(boost::asio::io_context& io, Async<T> task) {
-  auto result = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-  io.restart();
-  io.run();
-  return result.get();
-}
 
 class RecordingProgress final : public Progress {
  public:

@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace re::remote;
 using re::ErrorKind;
+using re::run_to_end;
 using testing::HasSubstr;
 
 std::string random_bytes(std::size_t size) {
