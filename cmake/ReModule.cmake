@@ -14,14 +14,17 @@ function(re_module name)
   set_property(GLOBAL APPEND PROPERTY RE_MODULES ${name})
 endfunction()
 
-# re_embed(MODULE NAME file...), before re_module(MODULE): the files become string_view constants in generated/<MODULE>/NAME.{hpp,cpp}.
+# re_embed(MODULE NAME file... [COMPACT name...]), before re_module(MODULE): the files become string_view constants in
+# generated/<MODULE>/NAME.{hpp,cpp}. COMPACT: see Embed.cmake.
 function(re_embed module name)
+  cmake_parse_arguments(arg "" "" "COMPACT" ${ARGN})
+  set(files ${arg_UNPARSED_ARGUMENTS})
   set(out "${CMAKE_BINARY_DIR}/generated/${module}/${name}")
   add_custom_command(
     OUTPUT "${out}.cpp" "${out}.hpp"
-    COMMAND ${CMAKE_COMMAND} -D "OUT=${out}" -D "MODULE=${module}" -D "NAME=${name}" -D "FILES=${ARGN}"
+    COMMAND ${CMAKE_COMMAND} -D "OUT=${out}" -D "MODULE=${module}" -D "NAME=${name}" -D "FILES=${files}" -D "COMPACT=${arg_COMPACT}"
             -P "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake"
-    DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake" VERBATIM)
+    DEPENDS ${files} "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake" VERBATIM)
   add_custom_target(re_embed_${module}_${name} DEPENDS "${out}.cpp" "${out}.hpp")  # for those in other folders
   set(RE_GENERATED_${module} ${RE_GENERATED_${module}} "${out}.cpp" "${out}.hpp" PARENT_SCOPE)
 endfunction()

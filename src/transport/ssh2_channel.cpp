@@ -11,6 +11,10 @@ namespace re::transport {
 namespace {
 
 constexpr std::size_t k_chunk = std::size_t{64} << 10U;  // the contract's largest
+// libssh2 keeps room for the largest packet in every session; what no packet has used yet takes no memory. So
+// a script goes out in pieces of the first size, and packets grow with what a channel has sent.
+constexpr std::size_t k_first_piece = std::size_t{4} << 10U;
+constexpr std::size_t k_pieces_before_growth = 4;
 
 }  // namespace
 
@@ -98,9 +102,11 @@ Async<void> Ssh2Channel::write(std::string_view data) {
     co_await session().wait_for_room();
     check_open();
     if (is_closed_by_peer()) co_return;
+    const auto piece = data.substr(0, std::max(k_first_piece, m_sent / k_pieces_before_growth));
     const CallResult result = session().attempt(
-        [this, data] { return libssh2_channel_write_ex(m_opened.channel, 0, data.data(), data.size()); });
+        [this, piece] { return libssh2_channel_write_ex(m_opened.channel, 0, piece.data(), piece.size()); });
     if (result.code > 0) {
+      m_sent += static_cast<std::size_t>(result.code);
       data.remove_prefix(static_cast<std::size_t>(result.code));
     } else if (result.code == 0 || result.code == LIBSSH2_ERROR_EAGAIN) {
       if (is_closed_by_peer()) co_return;  // this very call may have taken the close in

@@ -54,6 +54,7 @@ class Ssh2Channel final : public Channel {
   Purpose m_purpose;
   Chunk::Stream m_next =
       Chunk::Stream::output;  ///< looked at first by the next read(): neither stream starves the other
+  std::size_t m_sent = 0;
   bool m_is_input_closed = false;
   bool m_is_released = false;
 };

@@ -22,8 +22,9 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// An idle session holds a buffer of the first size: a fleet has hundreds. It grows while reads fill it.
-constexpr std::size_t k_idle_read_size = std::size_t{4} << 10U;
+// An idle session holds a buffer of the first size: a fleet has hundreds. It grows while reads fill it. What
+// sshd says at once until the first answer fits.
+constexpr std::size_t k_idle_read_size = std::size_t{2} << 10U;
 constexpr std::size_t k_busy_read_size = std::size_t{256} << 10U;
 constexpr std::size_t k_read_growth = 8;
 constexpr std::size_t k_idle_buffer = k_idle_read_size;  // kept by a session that has nothing to send
@@ -148,7 +149,9 @@ void Ssh2Session::start() {
 Async<void> Ssh2Session::read_once() {
   while (inbound_size() >= k_inbound_limit) co_await wait_for_change();
   m_inbound.erase(0, std::exchange(m_inbound_taken, 0));
-  std::string piece(m_read_size, '\0');
+  std::string piece;
+  if (m_inbound.empty() && m_inbound.capacity() < 2 * m_read_size) piece.swap(m_inbound);
+  piece.resize(m_read_size);
   const std::size_t count = co_await m_stream->read_some(piece.data(), piece.size());
   if (m_failure) co_return;  // it is all over, and a fleet ends hundreds
   if (count == m_read_size)
@@ -160,7 +163,11 @@ Async<void> Ssh2Session::read_once() {
     co_await asio::post(m_executor, asio::use_awaitable);
     throw Error(ErrorKind::unreachable, "the server closed the connection");
   }
-  m_inbound.append(piece, 0, count);
+  piece.resize(count);
+  if (m_inbound.empty())
+    m_inbound.swap(piece);
+  else
+    m_inbound += piece;
   m_last_received = std::chrono::steady_clock::now();
   // Someone who waits will take the bytes in; otherwise the server's own questions must still be answered.
   if (m_waiting.empty()) pump();

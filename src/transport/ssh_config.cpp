@@ -185,13 +185,14 @@ void check_target(const Target& target) {
   if (target.host.empty()) throw Error(ErrorKind::config, "the host of " + target.name + " is empty");
 }
 
-std::string local_home() {
-  return sys::user_paths(sys::process_environment()).home;
-}
-
-PathTokens tokens_of(const Target& target, const EffectiveConfig& config) {
-  return {local_home(), sys::user_name(), sys::host_name(),           config.hostname,
-          target.host,  config.user,      std::to_string(config.port)};
+PathTokens tokens_of(const Target& target, const EffectiveConfig& config, const Surroundings& here) {
+  return {here.home,
+          here.user,
+          here.host,
+          config.hostname,
+          target.host,
+          config.user,
+          std::to_string(config.port)};
 }
 
 // Paths with a token that only ssh can resolve are dropped: what they name is then not tried.
@@ -303,13 +304,13 @@ std::optional<std::string> expand_path(std::string_view path, const PathTokens& 
 namespace {
 
 // What the target itself says is laid over what ssh says.
-EffectiveConfig complete(EffectiveConfig config, const Target& target) {
+EffectiveConfig complete(EffectiveConfig config, const Target& target, const Surroundings& here) {
   if (!target.user.empty()) config.user = target.user;
   if (target.port) config.port = *target.port;
   refuse_option_like("host", config.hostname);
   refuse_option_like("user", config.user);
   if (target.connect_timeout) config.connect_timeout.reset();
-  const PathTokens tokens = tokens_of(target, config);
+  const PathTokens tokens = tokens_of(target, config, here);
   expand_paths(config.identity_files, tokens);
   expand_paths(config.certificate_files, tokens);
   expand_paths(config.user_known_hosts, tokens);
@@ -329,10 +330,10 @@ EffectiveConfig complete(EffectiveConfig config, const Target& target) {
 
 Async<EffectiveConfig> effective_ssh_config(Target target, SshConfigMemory& memory) {
   check_target(target);
-  const auto ssh = sys::find_program("ssh", sys::process_environment());
-  if (!ssh) co_return complete(default_ssh_config(target, local_home()), target);
-  const std::string answer = co_await memory.answer(target, *ssh);
-  co_return complete(parse_ssh_config(answer).value(), target);
+  const Surroundings here = memory.surroundings();
+  if (!here.ssh) co_return complete(default_ssh_config(target, here.home), target, here);
+  const std::string answer = co_await memory.answer(target, *here.ssh);
+  co_return complete(parse_ssh_config(answer).value(), target, here);
 }
 
 namespace {

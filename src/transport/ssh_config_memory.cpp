@@ -20,6 +20,7 @@
 #include "re/base/strings.hpp"
 #include "re/sys/child.hpp"
 #include "re/sys/file.hpp"
+#include "re/sys/paths.hpp"
 #include "transport/ssh_config.hpp"
 
 namespace re::transport {
@@ -188,6 +189,17 @@ Async<std::string> SshConfigMemory::answer(Target target, std::filesystem::path 
   if (after.digest == digest) remember(after, target, answer);
   if (m_asking.size() == 1 && m_waiting.empty()) save();
   co_return answer;
+}
+
+Surroundings SshConfigMemory::surroundings() {
+  const auto now = Clock::now();
+  if (!m_surroundings_at || now - *m_surroundings_at >= m_freshness) {
+    const auto environment = sys::process_environment();
+    m_surroundings = {sys::find_program("ssh", environment), sys::user_paths(environment).home,
+                      sys::user_name(), sys::host_name()};
+    m_surroundings_at = now;
+  }
+  return m_surroundings;
 }
 
 const SshConfigSources& SshConfigMemory::sources(const Target& target, const std::filesystem::path& ssh) {

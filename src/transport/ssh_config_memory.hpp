@@ -20,6 +20,14 @@ namespace re::transport {
 /// The arguments of `ssh -G` for the target.
 std::vector<std::string> ssh_question(const Target& target);
 
+/// What the machine says of itself and of the user.
+struct Surroundings {
+  std::optional<std::filesystem::path> ssh;  ///< the program; nothing: there is none
+  std::string home;
+  std::string user;
+  std::string host;
+};
+
 class SshConfigMemory {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,6 +44,8 @@ class SshConfigMemory {
   /// blocking the thread; few ssh run at the same time. Throws Error (config) as ssh refuses.
   /// \param ssh  the program's path
   Async<std::string> answer(Target target, std::filesystem::path ssh);
+  /// Found once for all connections of a run. Throws Error (config) as sys::user_paths().
+  Surroundings surroundings();
   /// How often ssh was asked by this object.
   [[nodiscard]] std::size_t questions() const { return m_questions; }
 
@@ -62,6 +72,8 @@ class SshConfigMemory {
   };
   std::filesystem::path m_file;
   std::chrono::milliseconds m_freshness;
+  Surroundings m_surroundings;
+  std::optional<Clock::time_point> m_surroundings_at;
   std::map<std::string, Read> m_sources;         ///< by ssh and the `-F` file
   std::map<std::string, std::string> m_answers;  ///< by key
   bool m_is_loaded = false;

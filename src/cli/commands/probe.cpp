@@ -19,7 +19,7 @@ using remote::GpuReport;
 
 // One or the other, or neither as long as the host is being asked.
 struct Probed {
-  engine::Place place;
+  std::string label;
   std::optional<remote::HostFacts> facts;
   std::optional<Error> error;
 };
@@ -95,7 +95,7 @@ ui::Table machine_table(const std::vector<Probed>& hosts) {
     const std::string status = status_of(host);
     const remote::HostFacts none;
     const auto& facts = host.facts ? *host.facts : none;
-    table.add_row({{host.place.label},
+    table.add_row({{host.label},
                    {status, style_of(status)},
                    {or_dash(free_gpu_memory(facts))},
                    {or_dash(free_disk(facts))},
@@ -118,12 +118,12 @@ ui::Table gpu_table(const std::vector<Probed>& hosts) {
     if (!host.facts || host.facts->gpus.gpus.empty()) {
       const std::string reason =
           host.facts ? std::string(remote::to_string(host.facts->gpus.state)) : status_of(host);
-      table.add_row({{host.place.label}, {"-"}, {reason, ui::Style::dim}, {"-"}, {"-"}, {"-"}, {"-"}, {"-"}});
+      table.add_row({{host.label}, {"-"}, {reason, ui::Style::dim}, {"-"}, {"-"}, {"-"}, {"-"}, {"-"}});
       continue;
     }
     for (const auto& gpu : host.facts->gpus.gpus) {
       const bool is_faulty = !gpu.fault.empty();
-      table.add_row({{host.place.label},
+      table.add_row({{host.label},
                      {or_dash(gpu.index)},
                      {is_faulty ? gpu.fault : gpu.name, is_faulty ? ui::Style::bad : ui::Style::plain},
                      {or_dash(gpu.memory_free_mib)},
@@ -197,7 +197,7 @@ void write(JsonWriter& json, const Probed& host) {
   json.begin_object();
   if (host.facts) write_machine(json, *host.facts);
   if (host.error) json.member("error", std::string_view(host.error->what()));
-  json.member("instance", host.place.label);
+  json.member("instance", host.label);
   if (host.facts) write_load(json, *host.facts);
   json.member("status", status_of(host));
   if (host.facts) {
@@ -247,7 +247,7 @@ std::vector<Probed> probe_all(Context& context, const Parsed& parsed) {
                                           : context.all_places(parsed);
   std::vector<Probed> hosts;
   hosts.reserve(places.size());
-  for (const auto& place : places) hosts.push_back({place, {}, {}});
+  for (const auto& place : places) hosts.push_back({place.label, {}, {}});
   const auto deadline = context.deadline(parsed);
   context.run([&]() -> Async<int> {
     context.progress().step("probing " + std::to_string(places.size()) +
@@ -277,8 +277,7 @@ void note_reasons(Context& context, const std::vector<Probed>& hosts) {
   for (const auto& host : hosts) {
     if (host.error) context.console().err("re: " + ui::sanitise_line(host.error->what()) + "\n");
     if (host.facts && !host.facts->gpus.reason.empty()) {
-      context.console().err("re: " + host.place.label + ": " + ui::sanitise_line(host.facts->gpus.reason) +
-                            "\n");
+      context.console().err("re: " + host.label + ": " + ui::sanitise_line(host.facts->gpus.reason) + "\n");
     }
   }
 }

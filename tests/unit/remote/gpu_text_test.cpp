@@ -198,36 +198,4 @@ TEST(GpuTextTest, an_answer_cut_anywhere_is_no_crash) {
   }
 }
 
-TEST(ProbeTextTest, strange_lines_are_passed_over) {
-  const auto facts = parse_host_facts(
-      "\n \nnonsense\nload x y z\nload 1 2\ncpus -1\nmemory_total_kib 99999999999999999999999\ndisk a b c\n"
-      "owner 1\ntool x\nhostname h i\nclock 12\n");
-  EXPECT_EQ(facts.hostname, "h i");
-  EXPECT_EQ(facts.clock_epoch, 12);
-  EXPECT_EQ(facts.cpus, std::nullopt);
-  EXPECT_EQ(facts.memory_total_mib, std::nullopt);
-  EXPECT_EQ(facts.load_1, std::nullopt);
-  EXPECT_FALSE(facts.disk);
-  EXPECT_TRUE(facts.tools.empty());
-}
-
-TEST(ProbeTextTest, a_disk_line_may_hold_blanks_at_both_ends) {
-  const auto facts =
-      parse_host_facts("disk_place /x y\ndisk //nas/my share 4096000 1024000 2048000 34% /mnt/a b\n");
-  ASSERT_TRUE(facts.disk);
-  EXPECT_EQ(facts.disk->place, "/x y");
-  EXPECT_EQ(facts.disk->type, "");
-  EXPECT_EQ(facts.disk->total_mib, 4000U);
-  EXPECT_EQ(facts.disk->available_mib, 2000U);
-}
-
-TEST(ProbeTextTest, a_disk_may_be_told_in_blocks) {
-  const auto facts = parse_host_facts("disk_place /x\ndisk_blocks 4096 1024000 512001 UNKNOWN (0x12 ab)\n");
-  ASSERT_TRUE(facts.disk);
-  EXPECT_EQ(facts.disk->type, "UNKNOWN (0x12 ab)");
-  EXPECT_EQ(facts.disk->total_mib, 4000U);
-  EXPECT_EQ(facts.disk->available_mib, 2000U);
-  EXPECT_FALSE(parse_host_facts("disk_place /x\ndisk_blocks 4096 1 ? ext4\n").disk);
-}
-
 }  // namespace

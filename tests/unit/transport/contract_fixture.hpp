@@ -45,7 +45,7 @@ inline std::string random_bytes(std::size_t size) {
   return bytes;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef RE_SANITIZED
 inline constexpr bool k_memory_is_ours = false;  // the sanitizer keeps what was freed
 #else
 inline constexpr bool k_memory_is_ours = true;
