@@ -55,11 +55,22 @@ void require_sound(const sqlite::Connection& connection) {
   if (verdict != "ok") throw sqlite::Damaged(ErrorKind::io, "the registry is damaged: " + verdict);
 }
 
-// No WAL: homes are on NFS as well.
+// SQLite would take the umask's mode. What is there is not opened: at the close the process's other locks on
+// it would go. The log and index of a file that was removed are not the new one's.
+void make_file(const fs::path& file) {
+  if (fs::exists(file)) return;
+  for (const char* suffix : {"-wal", "-shm"}) fs::remove(file.string() + suffix);
+  sys::open_file(file, O_RDWR | O_CREAT, 0600);
+}
+
+// With a write-ahead log a durable commit is one sync where a rollback journal takes five. Its index is
+// shared memory, which a file system of another machine has not: homes are on NFS as well. The log is never
+// long, as each start reads it. https://www.sqlite.org/wal.html
 std::unique_ptr<sqlite::Connection> open_sound(const fs::path& file) {
-  sys::open_file(file, O_RDWR | O_CREAT, 0600);  // SQLite would take the umask's mode
   auto connection = std::make_unique<sqlite::Connection>(file);
-  connection->execute("PRAGMA journal_mode = DELETE");
+  const bool has_log = sys::is_on_local_disk(file);
+  connection->execute(has_log ? "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 64"
+                              : "PRAGMA journal_mode = DELETE");
   require_sound(*connection);
   migrate(*connection, file);
   return connection;
@@ -70,17 +81,18 @@ std::string time_stamp(const Clock& clock) {
   return std::to_string(seconds.count());
 }
 
-// The journal belongs to the damaged file: beside a new one it would be rolled back into that. It goes first:
-// as soon as the file has gone, another process makes a new one, with a journal of its own.
+// The journal belongs to the damaged file: beside a new one it would be rolled back into that. Nobody opens
+// the file meanwhile (open_registry_file); who has it open goes on with what is aside, or is refused.
 fs::path move_aside(const fs::path& file, const Clock& clock) {
   fs::path aside = file.string() + ".corrupt-" + time_stamp(clock);
   for (int copy = 2; fs::exists(aside); ++copy) {
     aside = file.string() + ".corrupt-" + time_stamp(clock) + "." + std::to_string(copy);
   }
-  for (const char* suffix : {"-journal", "-wal", "-shm"}) {
+  for (const char* suffix : {"-journal", "-wal"}) {
     const fs::path companion = file.string() + suffix;
     if (fs::exists(companion)) fs::rename(companion, aside.string() + suffix);
   }
+  fs::remove(file.string() + "-shm");  // only an index of the log
   fs::rename(file, aside);
   return aside;
 }
@@ -89,17 +101,23 @@ fs::path move_aside(const fs::path& file, const Clock& clock) {
 
 OpenedRegistry open_registry_file(const fs::path& file, const Clock& clock) {
   if (const auto parent = file.parent_path(); !parent.empty()) sys::ensure_private_directory(parent);
-  try {
-    return {open_sound(file), {}};
-  } catch (const Error&) {
-    // Another process may have found it damaged, too: only one moves the file, and to the others it may
-    // vanish in any moment. They find a sound one below.
+  const fs::path lock_file = file.string() + ".lock";
+  if (!fs::exists(file)) {
+    const auto lock = sys::FileLock::wait(lock_file);
+    make_file(file);
   }
-  const auto lock = sys::FileLock::wait(file.string() + ".lock");
+  try {
+    const auto lock = sys::FileLock::share(lock_file);
+    return {open_sound(file), {}};
+  } catch (const sqlite::Damaged&) {
+    // Another process may have found it damaged, too: only one moves the file, the others find a sound one.
+  }
+  const auto lock = sys::FileLock::wait(lock_file);
   try {
     return {open_sound(file), {}};
   } catch (const sqlite::Damaged& damage) {
     const fs::path aside = move_aside(file, clock);
+    make_file(file);
     return {open_sound(file), "the registry of jobs was damaged and is now " + aside.string() +
                                   "; a new one is rebuilt from the hosts (" + damage.message() + ")"};
   }

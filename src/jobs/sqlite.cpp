@@ -1,10 +1,19 @@
 #include "jobs/sqlite.hpp"
 
+#include "re/base/strings.hpp"
+
 namespace re::jobs::sqlite {
 
 namespace {
 
 constexpr int k_busy_timeout_ms = 10'000;
+constexpr int k_brief_timeout_ms = 100;  // who comes first after a crash has a log to read
+
+// Not even the log's index is written to. https://www.sqlite.org/uri.html
+std::string reader_uri(const std::string& file) {
+  const std::string escaped = replace_all(replace_all(replace_all(file, "%", "%25"), "?", "%3f"), "#", "%23");
+  return "file:" + escaped + "?readonly_shm=1";
+}
 
 }  // namespace
 
@@ -91,13 +100,17 @@ void Statement::check(int code) const {
 
 Connection::Connection(const std::filesystem::path& file, Access access) {
   sqlite3* database = nullptr;
-  const int mode = access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  const bool is_reader = access == Access::read;
+  const int mode = is_reader ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
   const int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
-  const int code = sqlite3_open_v2(file.c_str(), &database, flags, nullptr);
+  const std::string name = is_reader ? reader_uri(file.string()) : file.string();
+  const int code = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
   m_database.reset(database);
   if (code != SQLITE_OK) raise(database, code);
   sqlite3_extended_result_codes(database, 1);
-  sqlite3_busy_timeout(database, access == Access::read ? 0 : k_busy_timeout_ms);
+  sqlite3_busy_timeout(database, is_reader ? k_brief_timeout_ms : k_busy_timeout_ms);
+  // The end of a process is no reason to write the log into the file: two syncs more.
+  sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);  // NOLINT: SQLite's own varargs
 }
 
 void Connection::execute(const std::string& sql) const {
@@ -110,8 +123,8 @@ std::int64_t Connection::number(std::string_view sql) const {
   return statement.step() ? statement.number(0) : 0;
 }
 
-// FULL would leave open whether the journal's removal, which is the commit, is on the disk: EXTRA syncs its
-// directory, too.
+// With a rollback journal FULL would leave open whether its removal, which is the commit, is on the disk:
+// EXTRA syncs its directory, too. With a write-ahead log both sync that once, and NORMAL does not.
 Transaction::Transaction(const Connection& connection, Durability durability) : m_connection(connection) {
   const std::string level = durability == Durability::now ? "EXTRA" : "NORMAL";
   m_connection.execute("PRAGMA synchronous = " + level + "; BEGIN IMMEDIATE");

@@ -56,7 +56,7 @@ enum class Access { read, write };
 /// An open database; for one thread.
 class Connection {
  public:
-  /// Opens an existing file; to read it only, without waiting for another's transaction. Throws Error (io),
+  /// Opens an existing file; to read it only, hardly waiting for another's transaction. Throws Error (io),
   /// Damaged.
   explicit Connection(const std::filesystem::path& file, Access access = Access::write);
   [[nodiscard]] sqlite3* get() const { return m_database.get(); }

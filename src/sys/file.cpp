@@ -1,11 +1,14 @@
 #include "re/sys/file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -39,10 +42,13 @@ Fd open_file(const fs::path& path, int flags, unsigned mode) {
 
 namespace {
 
+bool is_null_device(const struct stat& status) {
+  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
 // Whether reading it comes to an end by itself. Of all devices only /dev/null stands for a file.
 bool is_finite(const struct stat& status) {
-  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
-         (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3));
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || is_null_device(status);
 }
 
 // Of a regular file, less than was asked for is the rest (read(2)); but those of /proc, which have no size,
@@ -142,6 +148,25 @@ void write_file_atomic(const fs::path& path, std::string_view data, unsigned mod
   AtomicFile file(path, mode, link);
   file.write(data);
   file.commit();
+}
+
+bool has_no_input(int descriptor) {
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0) return errno == EBADF;
+  return is_null_device(status);
+}
+
+// The kinds of https://man7.org/linux/man-pages/man2/statfs.2.html that one machine has.
+bool is_on_local_disk(const fs::path& path) {
+  struct statfs facts{};
+  if (::statfs(path.c_str(), &facts) != 0)
+    throw errno_error("look at the file system of " + path.string(), errno);
+  constexpr std::uint32_t k_zfs = 0x2fc12fc1;
+  constexpr std::uint32_t k_bcachefs = 0xca451a4e;
+  constexpr std::array<std::uint32_t, 8> k_local = {
+      EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC,
+      F2FS_SUPER_MAGIC, k_zfs,           k_bcachefs};
+  return std::ranges::find(k_local, static_cast<std::uint32_t>(facts.f_type)) != k_local.end();
 }
 
 void ensure_private_directory(const fs::path& path) {

@@ -10,12 +10,24 @@
 
 namespace re::sys {
 
-FileLock FileLock::wait(const std::filesystem::path& path) {
+namespace {
+
+Fd lock(const std::filesystem::path& path, int operation) {
   Fd fd = open_file(path, O_RDWR | O_CREAT);
-  while (::flock(fd.get(), LOCK_EX) != 0) {
+  while (::flock(fd.get(), operation) != 0) {
     if (errno != EINTR) throw errno_error("lock " + path.string(), errno);
   }
-  return FileLock(std::move(fd));
+  return fd;
+}
+
+}  // namespace
+
+FileLock FileLock::wait(const std::filesystem::path& path) {
+  return FileLock(lock(path, LOCK_EX));
+}
+
+FileLock FileLock::share(const std::filesystem::path& path) {
+  return FileLock(lock(path, LOCK_SH));
 }
 
 std::optional<FileLock> FileLock::attempt(const std::filesystem::path& path) {

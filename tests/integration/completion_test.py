@@ -112,6 +112,8 @@ class Completion(testbed.TestCase):
     def test_a_broken_configuration_and_a_damaged_registry_are_silence(self):
         local = self.project()
         registry = local.home / ".local/state/re/registry.db"
+        for path in registry.parent.glob("registry.db*"):
+            path.unlink()
         registry.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
         before = tree(local.directory)
         self.assertEqual(self.complete(local, "log", ""), [])

@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SONAMES = {"libssh2": "libssh2", "libcrypto": "OpenSSL", "libsqlite3": "SQLite", "libinih": "inih", "libz": "zlib",
            "libstdc++": "GCC runtime", "libgcc_s": "GCC runtime", "libc": "GNU C Library",
            "libm": "GNU C Library", "ld-linux-x86-64": "GNU C Library", "ld-linux-aarch64": "GNU C Library"}
-SANITIZERS = {"libasan", "libubsan", "libtsan", "liblsan"}
+# libresolv: what clang links the sanitizers with, which are in the program.
+SANITIZERS = {"libasan", "libubsan", "libtsan", "liblsan", "libresolv"}
 
 
 class Version(testbed.TestCase):

@@ -59,6 +59,13 @@ class AtomicFile {
 void write_file_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0600,
                        Link link = Link::follow);
 
+/// Whether the descriptor is of /dev/null, or closed: as a standard input is where nobody types.
+bool has_no_input(int descriptor);
+
+/// Whether the file lies on a file system of this machine alone, with shared mappings and locks between all
+/// who use it. False for what is not known, as network file systems and FUSE. Throws Error (io).
+bool is_on_local_disk(const std::filesystem::path& path);
+
 /// Makes the directory (and its parents) with mode 0700 if it is missing. Throws Error (config) when what is
 /// there is not a directory, not ours, or open to others for writing.
 void ensure_private_directory(const std::filesystem::path& path);

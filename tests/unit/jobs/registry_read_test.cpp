@@ -10,6 +10,8 @@ namespace {
 namespace fs = std::filesystem;
 using re::jobs::Registry;
 
+constexpr const char* k_take_alone = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE";
+
 class RegistryReadTest : public testing::Test {
  protected:
   void add_job() {
@@ -44,6 +46,14 @@ TEST_F(RegistryReadTest, jobs_are_read_and_nothing_is_written) {
   EXPECT_EQ(entries(), count);
 }
 
+TEST_F(RegistryReadTest, any_name_of_a_directory_will_do) {
+  m_file = m_directory.path() / "50% of #1?mode=memory&" / "registry.db";
+  add_job();
+  const auto registry = Registry::open_to_read(m_file);
+  ASSERT_TRUE(registry);
+  EXPECT_EQ(registry->list({}).size(), 1U);
+}
+
 TEST_F(RegistryReadTest, it_cannot_be_written_to) {
   add_job();
   auto registry = Registry::open_to_read(m_file);
@@ -51,10 +61,19 @@ TEST_F(RegistryReadTest, it_cannot_be_written_to) {
   EXPECT_THROW(registry->remove(registry->list({}).front().id), re::Error);
 }
 
-TEST_F(RegistryReadTest, another_writer_is_not_waited_for) {
+TEST_F(RegistryReadTest, a_writer_hinders_no_reader) {
   add_job();
   const re::jobs::sqlite::Connection writer(m_file);
-  writer.execute("BEGIN EXCLUSIVE");
+  writer.execute("BEGIN IMMEDIATE");
+  const auto registry = Registry::open_to_read(m_file);
+  ASSERT_TRUE(registry);
+  EXPECT_EQ(registry->list({}).size(), 1U);
+}
+
+TEST_F(RegistryReadTest, one_who_has_it_alone_is_not_waited_for) {
+  add_job();
+  const re::jobs::sqlite::Connection writer(m_file);
+  writer.execute(k_take_alone);
   EXPECT_THROW(Registry::open_to_read(m_file), re::Error);
 }
 
@@ -69,6 +88,7 @@ TEST_F(RegistryReadTest, a_check_tells_a_sound_file_from_a_damaged_one) {
   add_job();
   EXPECT_EQ(Registry::fault_of(m_file), "");
   // The last page, with an index, is not read by what opens a registry.
+  re::jobs::sqlite::Connection(m_file).execute("PRAGMA wal_checkpoint(TRUNCATE)");
   std::string bytes = re::sys::read_file(m_file);
   constexpr std::size_t k_page = 4096;
   ASSERT_GT(bytes.size(), 2 * k_page);
@@ -81,7 +101,7 @@ TEST_F(RegistryReadTest, a_check_tells_a_sound_file_from_a_damaged_one) {
 TEST_F(RegistryReadTest, a_check_of_a_file_in_use_is_no_verdict) {
   add_job();
   const re::jobs::sqlite::Connection writer(m_file);
-  writer.execute("BEGIN EXCLUSIVE");
+  writer.execute(k_take_alone);
   EXPECT_THROW(static_cast<void>(Registry::fault_of(m_file)), re::Error);
 }
 

@@ -50,23 +50,6 @@ re::model::JobStatus status_of(const std::string& project, std::uint32_t index, 
   return {id, index, "far", "true", project, "demo", state, {}, {}, {}, {}, {}, 0};
 }
 
-// How a child that runs `work` and then exits with 0 has ended.
-int run_in_child(const std::function<void()>& work) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      ::fprintf(stderr, "child: %s\n", error.what());
-      ::_exit(1);
-    }
-    ::_exit(0);
-  }
-  int status = -1;
-  ::waitpid(pid, &status, 0);
-  return status;
-}
-
 class SetClock final : public re::Clock {
  public:
   [[nodiscard]] std::chrono::system_clock::time_point now() const override { return m_now; }
@@ -82,6 +65,12 @@ class RegistryTest : public testing::Test {
       if (entry.path().filename().string().find(part) != std::string::npos) found.push_back(entry.path());
     }
     return found;
+  }
+
+  /// Without the log of the file that was there.
+  void replace(const std::string& content) const {
+    for (const char* suffix : {"-wal", "-shm"}) fs::remove(m_file.string() + suffix);
+    re::sys::write_file_atomic(m_file, content);
   }
 
   re::sys::TemporaryDirectory m_directory{"re-test"};
@@ -193,13 +182,16 @@ TEST_F(RegistryTest, a_listing_that_tells_nothing_new_writes_nothing) {
   auto job = status_of("p", 1, JobState::running);
   job.started = re::jobs::Time(std::chrono::seconds(1'800'000'000));
   registry.take_over(job, "gpu");
-  const auto before = re::sys::read_file(m_file);  // SQLite counts every commit in it
+  const auto bytes = [this] {
+    return re::sys::read_file(m_file) + re::sys::read_file_if_exists(m_file.string() + "-wal").value_or("");
+  };
+  const auto before = bytes();  // SQLite counts every commit in it
   EXPECT_EQ(registry.take_over(job, "gpu").started, job.started);
-  EXPECT_EQ(re::sys::read_file(m_file), before);
+  EXPECT_EQ(bytes(), before);
   job.state = JobState::done;
   job.exit_code = 3;
   EXPECT_EQ(registry.take_over(job, "gpu").exit_code, 3);
-  EXPECT_NE(re::sys::read_file(m_file), before);
+  EXPECT_NE(bytes(), before);
 }
 
 TEST_F(RegistryTest, lists_by_project_instance_and_state) {
@@ -294,12 +286,29 @@ TEST_F(RegistryTest, two_processes_that_add_200_jobs_each_get_400_indices) {
 }
 
 #ifdef RE_FAILPOINTS
+// How a child that runs `work` and then exits with 0 has ended.
+int run_in_child(const std::function<void()>& work) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      ::fprintf(stderr, "child: %s\n", error.what());
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  return status;
+}
+
 TEST_F(RegistryTest, killed_in_the_middle_an_intent_is_there_wholly_or_not_at_all) {
   const auto before = spec_of("p", "before");
   const auto after = spec_of("p", "after");
   for (const auto& [fault, spec] :
        {std::pair("registry.intent:1:kill", &before), std::pair("registry.intent:2:kill", &after)}) {
-    const int status = run_in_child([&, fault = fault, spec = spec] {
+    const int status = run_in_child([&] {
       ::setenv("RE_FAULT", fault, 1);
       open().add_intent(*spec, "here");
     });
@@ -326,7 +335,7 @@ TEST_F(RegistryTest, an_error_in_the_middle_leaves_nothing) {
 
 TEST_F(RegistryTest, what_is_no_database_is_moved_aside_with_a_note) {
   open().add_intent(spec_of("p", "n"), "here");
-  re::sys::write_file_atomic(m_file, std::string(5000, 'x'));
+  replace(std::string(5000, 'x'));
   auto registry = open();
   EXPECT_THAT(registry.note(), testing::HasSubstr(".corrupt-"));
   EXPECT_EQ(files_with(".corrupt-").size(), 1U);
@@ -342,6 +351,7 @@ TEST_F(RegistryTest, a_file_damaged_at_random_bytes_is_read_or_moved_aside) {
       listing.push_back(status_of("p", index, JobState::done));
     registry.take_over(listing, "gpu");
   }
+  re::jobs::sqlite::Connection(m_file).execute("PRAGMA wal_checkpoint(TRUNCATE)");
   const std::string sound = re::sys::read_file(m_file);
   const unsigned seed = std::random_device{}();
   std::mt19937 random(seed);
@@ -350,7 +360,7 @@ TEST_F(RegistryTest, a_file_damaged_at_random_bytes_is_read_or_moved_aside) {
     std::string damaged = sound;
     for (int hit = 0; hit < 8; ++hit) damaged[random() % damaged.size()] = static_cast<char>(random());
     if (round % 10 == 0) damaged.resize(random() % damaged.size());
-    re::sys::write_file_atomic(m_file, damaged);
+    replace(damaged);
     try {
       auto registry = open();
       moved += registry.note().empty() ? 0 : 1;
@@ -367,7 +377,7 @@ TEST_F(RegistryTest, a_file_damaged_at_random_bytes_is_read_or_moved_aside) {
 TEST_F(RegistryTest, two_processes_that_find_it_damaged_move_it_once) {
   for (int round = 0; round < 10; ++round) {
     open();
-    re::sys::write_file_atomic(m_file, "this is not a database at all, far from it");
+    replace("this is not a database at all, far from it");
     const auto before = files_with(".corrupt-").size();
     std::vector<pid_t> children;
     for (int worker = 0; worker < 3; ++worker) {
@@ -408,7 +418,7 @@ TEST_F(RegistryTest, files_of_every_version_load) {
   int loaded = 0;
   for (const auto& entry : fs::directory_iterator(stored)) {
     re::sys::ensure_private_directory(m_file.parent_path());
-    re::sys::write_file_atomic(m_file, re::sys::read_file(entry.path()));
+    replace(re::sys::read_file(entry.path()));
     auto registry = open();
     EXPECT_EQ(registry.note(), "") << entry.path();
     const auto jobs = registry.list({});
