@@ -12,6 +12,7 @@
 #include "cli/input_pump.hpp"
 #include "cli/job_streams.hpp"
 #include "cli/log_printer.hpp"
+#include "re/sys/file.hpp"
 
 namespace re::cli {
 
@@ -77,6 +78,7 @@ class Session {
 
 int run_attached(Context& context, const Submission& submission) {
   auto request = submission.request(context.new_job_id(), 0);
+  if (sys::has_no_input(STDIN_FILENO)) request.input = jobs::Input::nothing;
   auto files = project_files(context, submission.project);
   std::unique_ptr<Session> session;
   const auto on_signal = [&session](int signal) {

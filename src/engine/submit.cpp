@@ -17,7 +17,8 @@ constexpr int k_connections = 4;  // the first, and three more when an answer wa
 constexpr std::size_t k_batch_bytes = std::size_t{2} << 20U;
 constexpr std::size_t k_batch_job_bytes = 2000;
 constexpr std::size_t k_batch_jobs = 500;
-constexpr int k_repeats = 20;  // of a launch whose job is committed and not yet running
+constexpr int k_repeats = 20;                        // of a launch whose job is committed and not yet running
+constexpr std::chrono::seconds k_shell_patience{5};  // for what only saves time
 
 jobs::StateChange change_of(const jobs::LaunchReport& report) {
   jobs::StateChange change;
@@ -57,6 +58,21 @@ std::vector<model::JobSpec> first_piece(std::span<const model::JobSpec> jobs) {
   return piece;
 }
 
+void describe_project(model::JobSpec& spec, const ProjectFiles& files, const RemoteProject& remote) {
+  spec.project_id = files.project().id;
+  spec.project_name = files.project().name;
+  spec.project_path = remote.directory;
+  spec.shared = remote.shared;
+}
+
+// A connection that is given up because of a cancellation may only say that it is lost.
+Async<void> require_wanted() {
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (state.cancelled() != boost::asio::cancellation_type::none) {
+    throw Error(ErrorKind::interrupted, "interrupted");
+  }
+}
+
 }  // namespace
 
 struct Submitter::Attempt {
@@ -67,6 +83,7 @@ struct Submitter::Attempt {
   Submitted submitted = {request.spec, {}, nullptr, nullptr};
   std::vector<model::JobSpec> batch = {};  // instead of the request's job
   std::size_t accepted = 0;                // so many of the batch, from its beginning
+  std::optional<Error> unreached = {};     // why the first connection failed
   // Those that are not accepted may have reached the host since then (sys::uptime); nothing: they have not.
   std::optional<std::chrono::seconds> sent_at = {};
   bool is_brought = false;  // the snapshot was made from the project's directory
@@ -86,14 +103,26 @@ struct Submitter::Attempt {
   [[nodiscard]] std::string label() const { return "cannot start " + name() + " on " + request.place.label; }
 };
 
+// Connects, and has a shell made ready there, before the project is read and the job written down: what the
+// host does meanwhile costs no time, and nothing can start by it. What fails is the first attempt's failure.
+Async<void> Submitter::reach(Attempt& attempt) {
+  const auto& request = attempt.request;
+  m_progress.step("connecting to " + request.place.label);
+  try {
+    attempt.submitted.host = co_await m_fleet.host(request.place);
+  } catch (const Error& error) {
+    attempt.unreached = error;
+  }
+  // A transfer of the project's files needs the session that a waiting shell would hold.
+  const bool brings_files_first = !attempt.has_own_tree() && request.source == Source::current;
+  if (attempt.unreached || brings_files_first) co_return;
+  jobs::JobHost host(*attempt.submitted.host);
+  co_await host.expect_launch(request.spec, k_shell_patience);
+}
+
 // Which files the job runs on.
-void Submitter::prepare(Attempt& attempt) {
+void Submitter::read_files(Attempt& attempt) {
   auto& spec = attempt.request.spec;
-  const auto& project = attempt.files.project();
-  spec.project_id = project.id;
-  spec.project_name = project.name;
-  spec.project_path = attempt.request.remote.directory;
-  spec.shared = attempt.request.remote.shared;
   if (attempt.request.source == Source::last_snapshot) {
     const jobs::RegistryFilter filter{jobs::RegistryFilter::Which::all, spec.project_id,
                                       attempt.request.place.key};
@@ -117,7 +146,10 @@ void Submitter::prepare(Attempt& attempt) {
 Async<Submitted> Submitter::submit(SubmitRequest request, ProjectFiles& files) {
   Attempt attempt{std::move(request), files};
   auto& spec = attempt.request.spec;
-  prepare(attempt);
+  describe_project(spec, files, attempt.request.remote);
+  co_await reach(attempt);
+  co_await require_wanted();
+  read_files(attempt);
   const bool may_patch = attempt.request.source == Source::current && attempt.has_own_tree();
   if (may_patch) attempt.patch = files.make_patch(attempt.state, attempt.request.remote);
   spec.index = m_registry.add_intent(spec, attempt.request.place.key);
@@ -135,7 +167,8 @@ Async<std::vector<model::JobSpec>> Submitter::submit_batch(SubmitRequest request
                                                            std::vector<std::string> commands,
                                                            ProjectFiles& files) {
   Attempt attempt{std::move(request), files};
-  prepare(attempt);
+  describe_project(attempt.request.spec, files, attempt.request.remote);
+  read_files(attempt);
   const auto moment = m_registry.time_of_next(sys::SystemClock());
   for (auto& command : commands) {
     attempt.batch.push_back(attempt.request.spec);
@@ -182,6 +215,7 @@ Async<void> Submitter::launch_until_answered(Attempt& attempt) {
     }
     std::optional<Error> failure;
     try {
+      if (attempt.unreached) throw *std::exchange(attempt.unreached, std::nullopt);
       m_progress.step("connecting to " + attempt.request.place.label);
       attempt.submitted.host = co_await m_fleet.host(attempt.request.place);
       if (attempt.batch.empty()) {
@@ -228,6 +262,7 @@ Async<void> Submitter::launch_once(Attempt& attempt) {
     sys::failpoint("submit.launch");
     if (!attempt.sent_at) attempt.sent_at = sys::uptime();
     options.age = sys::uptime() - *attempt.sent_at;
+    options.input = request.input;
     if (request.spec.streams == model::Streams::split) {
       attempt.submitted.streams = co_await host.launch_attached(request.spec, request.deadline, options);
       attempt.submitted.report = attempt.submitted.streams->launched();

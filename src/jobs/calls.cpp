@@ -47,9 +47,10 @@ std::string without_nul(const std::string& text) {
                                               : replace_all(text, std::string_view("\0", 1), "\xEF\xBF\xBD");
 }
 
-std::string_view input_of(model::Streams streams) {
+std::string_view input_of(model::Streams streams, Input input) {
   if (streams == model::Streams::terminal) return "terminal";
-  return streams == model::Streams::split ? "channel" : "null";
+  if (streams != model::Streams::split) return "null";
+  return input == Input::channel ? "channel" : "closed";
 }
 
 std::string bundle(std::initializer_list<std::string_view> more) {
@@ -58,29 +59,35 @@ std::string bundle(std::initializer_list<std::string_view> more) {
   return script_text(files);
 }
 
-std::string launch_library(const SnapshotPatch* patch) {
-  if (patch == nullptr) return bundle({scripts::start, scripts::launch, scripts::stream});
-  return bundle(
-      {scripts::start, scripts::launch, scripts::stream, scripts::trees, scripts::snapshot, scripts::patch});
+// What launch.sh starts a job with.
+std::string text_of_supervisor() {
+  return "re_supervisor=" + shell_quote(supervisor_text()) + "\nre_runner=" + shell_quote(runner_text()) +
+         "\n";
+}
+
+}  // namespace
+
+std::string launch_library() {
+  return bundle({scripts::start, scripts::launch, scripts::stream}) + text_of_supervisor();
 }
 
 // The next job has the work tree of this one, most often.
 std::string place_preparation(const model::JobSpec& spec, const std::string& shell) {
   if (spec.streams == model::Streams::terminal) return {};
-  std::vector<std::string> words = {"re_prepare_place", shell,         supervisor_text(),
-                                    runner_text(),      spec.snapshot, spec.project_path};
+  const bool has_own_tree = spec.work_tree == model::WorkTree::own;
+  std::vector<std::string> words = {"re_prepare_place", shell, has_own_tree ? spec.project_id : std::string(),
+                                    spec.project_path};
   words.insert(words.end(), spec.shared.begin(), spec.shared.end());
-  return bundle({scripts::start, scripts::place}) + shell_join(words) + "\n";
+  return bundle({scripts::start, scripts::trees, scripts::place}) + text_of_supervisor() + shell_join(words) +
+         "\nre_link_ahead\n";
 }
-
-}  // namespace
 
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
                       const LaunchOptions& options) {
   require_valid(spec);
   const bool needs_snapshot = spec.work_tree == model::WorkTree::own;
   const SnapshotPatch* const patch = needs_snapshot ? options.patch : nullptr;
-  OwnedCall call{launch_library(patch), std::move(function), {}, Repeat::forbidden};
+  OwnedCall call{launch_library(), std::move(function), {}, Repeat::forbidden};
   call.preparation = place_preparation(spec, shell);
   call.arguments = {spec.id.text(),
                     sys::random_hex(k_token_bytes),
@@ -90,10 +97,10 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
                     render_plan(spec),
                     without_nul(spec.git_diff),
                     needs_snapshot ? spec.snapshot : std::string(),
-                    std::string(input_of(spec.streams)),
-                    supervisor_text(),
-                    runner_text()};
+                    std::string(input_of(spec.streams, options.input))};
   if (patch != nullptr) {
+    call.more =
+        script_text(std::array<std::string_view, 3>{scripts::trees, scripts::snapshot, scripts::patch});
     auto arguments = patch_arguments(*patch);
     std::move(arguments.begin(), arguments.end(), std::back_inserter(call.arguments));
   }
@@ -103,13 +110,11 @@ OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std:
 OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell) {
   const auto& first = specs.front();
   const bool needs_snapshot = first.work_tree == model::WorkTree::own;
-  OwnedCall call{
-      bundle({scripts::start, scripts::launch, scripts::batch}), "re_launch_batch", {}, Repeat::forbidden};
-  call.arguments = {shell,
-                    needs_snapshot ? first.snapshot : std::string(),
-                    supervisor_text(),
-                    runner_text(),
-                    starter_text(),
+  OwnedCall call{bundle({scripts::start, scripts::launch, scripts::batch}) + text_of_supervisor(),
+                 "re_launch_batch",
+                 {},
+                 Repeat::forbidden};
+  call.arguments = {shell, needs_snapshot ? first.snapshot : std::string(), starter_text(),
                     without_nul(first.git_diff)};
   for (const auto& spec : specs) {
     require_valid(spec);
@@ -120,9 +125,9 @@ OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string
 }
 
 OwnedCall resume_call(const JobId& id, const std::string& shell) {
-  return {bundle({scripts::start, scripts::launch}),
+  return {bundle({scripts::start, scripts::launch}) + text_of_supervisor(),
           "re_resume",
-          {id.text(), shell, supervisor_text(), runner_text()},
+          {id.text(), shell},
           Repeat::forbidden};
 }
 

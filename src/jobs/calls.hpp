@@ -16,10 +16,11 @@ struct OwnedCall {
   std::vector<std::string> arguments;
   remote::ScriptCall::Repeat repeat = remote::ScriptCall::Repeat::allowed;
   std::string preparation = {};
+  std::string more = {};
 
   /// Valid while this lives.
   [[nodiscard]] remote::ScriptCall call() const {
-    return {library, function, arguments, repeat, preparation};
+    return {library, function, arguments, repeat, preparation, more};
   }
 };
 
@@ -30,6 +31,11 @@ inline constexpr std::size_t k_token_argument = 1;
 /// \param options  what the host is to know besides
 OwnedCall launch_call(const model::JobSpec& spec, const std::string& shell, std::string function,
                       const LaunchOptions& options = {});
+/// What every launch has in its library, whatever the job.
+std::string launch_library();
+/// What a shell does that waits for the launch after this one's. Needs the spec's project, streams and kind
+/// of work tree.
+std::string place_preparation(const model::JobSpec& spec, const std::string& shell);
 /// One attempt to submit many at once: jobs without streams, that share snapshot and diff. \param specs not
 /// empty
 OwnedCall batch_call(const std::vector<model::JobSpec>& specs, const std::string& shell);

@@ -35,6 +35,10 @@ LogState read_log_state(std::string_view trailer, const JobId& id) {
 
 JobHost::JobHost(remote::Host& host, std::string shell) : m_host(&host), m_shell(std::move(shell)) {}
 
+Async<void> JobHost::expect_launch(const model::JobSpec& spec, std::chrono::milliseconds deadline) {
+  return m_host->expect(launch_library(), place_preparation(spec, m_shell), deadline);
+}
+
 Async<LaunchReport> JobHost::launch(model::JobSpec spec, std::chrono::milliseconds deadline,
                                     LaunchOptions options) {
   const OwnedCall owned = launch_call(spec, m_shell, "re_launch", options);

@@ -44,17 +44,15 @@ std::string script_text(std::span<const std::string_view> files) {
   const bool has_faults = !text.empty();
   for (const auto file : files) {
     for (const auto line : split_lines(file)) {
-      const auto words = trim(line);
-      if (words.empty() || words.front() == '#') continue;
-      if (words.starts_with("re_fault ") && !has_faults) continue;
-      text.append(words).append("\n");
+      if (line.starts_with("re_fault ") && !has_faults) continue;
+      text.append(line).append("\n");
     }
   }
   return text;
 }
 
 std::string supervisor_text() {
-  const std::array<std::string_view, 2> files = {scripts::basics, scripts::supervisor};
+  const std::array<std::string_view, 3> files = {scripts::basics, scripts::trees, scripts::supervisor};
   return script_text(files);
 }
 

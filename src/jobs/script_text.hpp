@@ -7,7 +7,7 @@
 
 namespace re::jobs {
 
-/// The files one after the other without comments and blank lines.
+/// The files one after the other. They are embedded without comments and blank lines.
 ///
 /// A line whose first word is `re_fault` is a failpoint (`re_fault step || …`). It is left out, unless this
 /// is a test build and RE_FAULT=step:n:kill|eio|enospc|hang|slow is set: then it stays, and `re_fault` acts

@@ -129,15 +129,47 @@ Host::Host(std::unique_ptr<transport::Connection> connection, std::string name)
 
 Host::~Host() = default;
 
+Async<std::unique_ptr<transport::Channel>> Host::open_shell(std::string preamble) {
+  transport::ExecRequest request;
+  request.command = transport::k_shell_command;
+  request.preamble = std::move(preamble);
+  co_return co_await m_connection->exec(std::move(request));
+}
+
+Async<void> Host::expect(std::string library, std::string preparation, std::chrono::milliseconds deadline) {
+  m_expected_library = std::move(library);
+  const std::string script = render_library(m_expected_library);
+  const std::string preamble = std::string(scripts::login) + preparation;
+  std::unique_ptr<transport::Channel> channel;
+  try {
+    const std::string what = "waiting for a shell on " + m_name;
+    co_await sys::with_deadline(deadline, what, [&]() -> Async<void> {
+      channel = co_await open_shell(preamble);
+      co_await channel->write(script);
+    });
+    m_expected = std::move(channel);
+    co_return;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+  }
+  if (channel) co_await channel->close();
+}
+
 // Nothing when it has to be tried once more.
 Async<std::unique_ptr<ScriptRun>> Host::start_once(const ScriptCall& call, Attempt attempt) {
   const std::string nonce = sys::random_hex(k_nonce_bytes);
-  transport::ExecRequest request;
-  request.command = transport::k_shell_command;
-  if (attempt == Attempt::first) request.preamble = std::string(scripts::login) + call.preparation;
-  auto channel = co_await m_connection->exec(std::move(request));
+  auto channel = std::move(m_expected);
+  if (channel && call.library != m_expected_library) {
+    co_await channel->close();
+    channel.reset();
+  }
+  std::string script = channel ? render_call(call, nonce) : render_script(call, nonce);
+  if (!channel) {
+    std::string preamble;
+    if (attempt == Attempt::first) preamble = std::string(scripts::login) + call.preparation;
+    channel = co_await open_shell(std::move(preamble));
+  }
   auto run = std::make_unique<MarkedRun>(std::move(channel), nonce, m_name);
-  std::string script = render_script(call, nonce);
   auto begun = MarkedRun::Begun::stale_login;
   try {
     begun = co_await run->begin(std::move(script));

@@ -5,17 +5,25 @@
 
 namespace re::remote {
 
-// One brace group: the shell parses all of it before it runs any of it, so that a script cut anywhere is a
-// syntax error and nothing else. Before it, what only looks: it takes a process, and the parser its time.
-// Both streams are marked, because login scripts write to both.
-std::string render_script(const ScriptCall& call, std::string_view nonce) {
-  std::string text = "if [ -n \"${re_login-}\" ]; then [ \"$re_login\" = \"$(re_login_files)\" ] & fi\n";
-  text += "{\nif [ -n \"${re_login-}\" ]; then wait \"$!\" || exit " + std::to_string(k_stale_login);
+// Brace groups: the shell parses all of one before it runs any of it, so that a script cut anywhere is a
+// syntax error and nothing else. Before the first, what only looks: it takes a process, and the parser its
+// time.
+std::string render_library(std::string_view library) {
+  std::string text = "if [ -n \"${re_login-}\" ]; then\n";
+  text += "[ \"$re_login\" = \"$(re_login_files)\" ] &\nre_check=$!\nfi\n{\nre_trailer=\n";
+  text += library;
+  text += "\n}\n";
+  return text;
+}
+
+std::string render_call(const ScriptCall& call, std::string_view nonce) {
+  std::string text =
+      "{\nif [ -n \"${re_check-}\" ]; then wait \"$re_check\" || exit " + std::to_string(k_stale_login);
   text += "; fi\nre_nonce=";
   text += nonce;
-  text += "\nre_trailer=\n";
+  text += "\n";
   if (call.preparation.empty()) text += "[ -z \"${re_place-}\" ] || { re_place=; exec 5>&- 6>&- 7>&-; }\n";
-  text += call.library;
+  text += call.more;
   text += "\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\" >&2\nprintf '\\036RE1 %s BEGIN\\n' \"$re_nonce\"\n";
   text += call.function;
   for (const auto& argument : call.arguments) text += " " + shell_quote(argument);
@@ -23,6 +31,10 @@ std::string render_script(const ScriptCall& call, std::string_view nonce) {
   text +=
       "printf '\\036RE1 %s END %s %s\\n' \"$@\" >&2\nprintf '\\036RE1 %s END %s %s\\n' \"$@\"\nexit 0\n}\n";
   return text;
+}
+
+std::string render_script(const ScriptCall& call, std::string_view nonce) {
+  return render_library(call.library) + render_call(call, nonce);
 }
 
 }  // namespace re::remote

@@ -19,8 +19,10 @@ constexpr auto k_longest_wait = 60s;
 // Calls that follow each other so closely are a script's: while one takes a process, the next is being
 // started.
 constexpr auto k_haste = 2s;
-// The call that has just taken one comes first: to start a shell is work for the host's processors.
-constexpr auto k_rest = 50ms;
+// The call that has just taken one comes first: to start a shell is work for the host's processors, and what
+// the shell makes ahead is for the call after this one.
+constexpr auto k_look = 10ms;
+constexpr auto k_longest_rest = 1s;
 
 }  // namespace
 
@@ -32,8 +34,8 @@ Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
       if (!exchange->has_ended()) co_return exchange;
     }
     if (m_starting == 0) break;
-    m_rest.cancel();
-    m_changed.expires_at(steady_clock::time_point::max());
+    ++m_takers;
+    const std::shared_ptr<void> leave(nullptr, [this](void*) { --m_takers; });
     boost::system::error_code ignored;
     co_await m_changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -50,7 +52,8 @@ std::size_t ReadyProcesses::wanted() {
   return pause < k_longest_wait ? 1 : 0;
 }
 
-Async<void> ReadyProcesses::prepare(ExecRequest request, Doubt doubt) {
+Async<void> ReadyProcesses::prepare(ExecRequest request, std::shared_ptr<const Exchange> served,
+                                    Doubt doubt) {
   if (request.preamble.empty() || m_has_ended) co_return;
   const auto self = shared_from_this();
   const std::size_t count = wanted();
@@ -58,20 +61,31 @@ Async<void> ReadyProcesses::prepare(ExecRequest request, Doubt doubt) {
     while (!m_ready.empty()) co_await give_up_one();
   }
   m_request = request;
-  if (doubt == Doubt::yes) co_await start_one(request);  // what is being started since long is no answer
-  while (m_ready.size() + m_starting < count) co_await start_one(request);
+  if (doubt == Doubt::yes)
+    co_await start_one(request, nullptr);  // what is being started since long is no answer
+  while (m_ready.size() + m_starting < count) co_await start_one(request, served);
 }
 
-Async<void> ReadyProcesses::start_one(ExecRequest request) {
+// Ends where somebody waits for a process.
+Async<void> ReadyProcesses::rest(std::shared_ptr<const Exchange> served) {
+  const auto begun_at = steady_clock::now();
+  asio::steady_timer timer(m_executor);
+  do {
+    timer.expires_after(k_look);
+    co_await timer.async_wait(asio::use_awaitable);
+    const bool is_settled = served == nullptr || served->has_ended();
+    if (is_settled || m_takers > 0 || m_has_ended) co_return;
+  } while (steady_clock::now() - begun_at < k_longest_rest);
+}
+
+Async<void> ReadyProcesses::start_one(ExecRequest request, std::shared_ptr<const Exchange> served) {
   const auto self = shared_from_this();
   ++m_starting;
   const std::shared_ptr<void> leave(nullptr, [self](void*) {
     --self->m_starting;
     self->m_changed.cancel();
   });
-  boost::system::error_code ignored;
-  m_rest.expires_after(k_rest);
-  co_await m_rest.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await rest(std::move(served));
   if (m_has_ended) co_return;
   auto channel = co_await m_link->connection().exec(request);
   co_await channel->write(request.preamble);
@@ -97,7 +111,6 @@ Async<void> ReadyProcesses::end(Which which) {
   if (which == Which::all) m_has_ended = true;
   const auto latest = steady_clock::now() - (which == Which::all ? 0s : k_longest_wait);
   while (!m_ready.empty() && m_ready.front().since <= latest) co_await give_up_one();
-  if (which == Which::all) m_rest.cancel();
   m_changed.cancel();
 }
 

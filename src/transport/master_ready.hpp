@@ -14,7 +14,9 @@ namespace re::transport {
 class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
  public:
   ReadyProcesses(const boost::asio::any_io_executor& executor, std::shared_ptr<MasterLink> link)
-      : m_executor(executor), m_link(std::move(link)), m_changed(executor), m_rest(executor) {}
+      : m_executor(executor),
+        m_link(std::move(link)),
+        m_changed(executor, std::chrono::steady_clock::time_point::max()) {}
 
   /// A process started for such a request, whatever its preamble was, also one that is just being started;
   /// nothing where there is none.
@@ -22,9 +24,10 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   /// To be told of every request, when its process is there: where they come closely after each other, starts
   /// as many as the next ones will want, for requests like this one. Throws Error as Connection::exec
   /// does.
+  /// \param served  the process that such a request has got: it comes first
   /// \param doubt  the host may be gone, and those that are ready with it: at least one is started anew
   enum class Doubt { no, yes };
-  Async<void> prepare(ExecRequest request, Doubt doubt);
+  Async<void> prepare(ExecRequest request, std::shared_ptr<const Exchange> served, Doubt doubt);
   /// Ends one, so that the host has a session more to give. False when there is none.
   Async<bool> give_up_one();
   /// Ends those that nobody has wanted for a while, or all.
@@ -34,7 +37,8 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
  private:
   [[nodiscard]] bool is_kind_of(const ExecRequest& request) const;
   [[nodiscard]] std::size_t wanted();
-  Async<void> start_one(ExecRequest request);
+  Async<void> start_one(ExecRequest request, std::shared_ptr<const Exchange> served);
+  Async<void> rest(std::shared_ptr<const Exchange> served);
   struct Ready {
     std::shared_ptr<Exchange> exchange;
     std::chrono::steady_clock::time_point since;
@@ -47,8 +51,8 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   unsigned m_starting = 0;
   std::chrono::steady_clock::time_point m_asked_at;
   bool m_has_ended = false;
-  boost::asio::steady_timer m_changed;
-  boost::asio::steady_timer m_rest;  ///< before one is started
+  unsigned m_takers = 0;                ///< who waits for one
+  boost::asio::steady_timer m_changed;  ///< never expires; cancelled to tell them
 };
 
 }  // namespace re::transport

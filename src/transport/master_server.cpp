@@ -340,7 +340,7 @@ Async<void> MasterServer::Parts::prepare(std::string key, Held held, ExchangePtr
   std::optional<Error> failure;
   std::function<Async<void>()> attempt = [&]() -> Async<void> {
     const auto doubt = was_silent ? ReadyProcesses::Doubt::yes : ReadyProcesses::Doubt::no;
-    co_await held.ready->prepare(request, doubt);
+    co_await held.ready->prepare(request, served, doubt);
   };
   try {
     co_await sys::with_deadline(was_silent ? k_patience_after_silence : k_patience, "a process",

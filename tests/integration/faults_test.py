@@ -1,11 +1,14 @@
 """What goes wrong in real life: killed clients, cut and silent wires, secrets that must not leak, logs without measure."""
 
+import contextlib
 import json
 import os
 import pathlib
 import random
 import resource
 import signal
+import socket
+import sqlite3
 import time
 
 import testbed
@@ -152,7 +155,7 @@ class Faults(testbed.TestCase):
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0, process.stderr.read())
         self.assertEqual(out.decode(), "".join(f"line {i}\n" for i in range(100, 200)))
-        if "asan" not in str(local.binary):
+        if not local.is_sanitized():
             self.assertLess(usage.ru_maxrss, 64 << 10, "KiB of memory")
 
     def test_a_killed_push_of_a_large_file_goes_on_and_the_old_file_stands_until_then(self):
@@ -206,6 +209,23 @@ class Faults(testbed.TestCase):
         done = local.run("sh", "-c", f"'{local.binary}' log | head -n 1")
         self.assertEqual((done.out, done.err), ("1\n", ""))
 
+    def test_ctrl_c_before_the_host_has_answered_leaves_no_job_behind(self):
+        remote, local = self.remote(), self.local()
+        local.add_remote(remote)
+        self.assert_ok(local.run("re", "init"))
+        self.assert_ok(local.run("re", "master", "stop"))
+        for name, options in (("mute", []), ("dumb", ["--no-master"])):
+            # One of its own for each: the master, whose connection ends here, may make one more.
+            with socket.create_server(("127.0.0.1", 0)) as silent:
+                local.add_remote(remote, name=name, port=silent.getsockname()[1])
+                running = local.spawn("re", "async", "-i", name, *options, "true", stdout=-1, stderr=-1)
+                heard, _ = silent.accept()
+                with heard:
+                    running.send_signal(signal.SIGINT)
+                    self.assertEqual(running.wait(60), 130, running.stderr.read())
+        with contextlib.closing(sqlite3.connect(local.home / ".local/state/re/registry.db")) as registry:
+            self.assertEqual(registry.execute("SELECT command, state FROM jobs").fetchall(), [])
+
     def test_ctrl_c_leaves_the_terminal_as_it_was(self):
         local = self.project(self.remote())
         self.assert_ok(local.run("re", "async", "echo ready; sleep 1000"))
@@ -228,13 +248,16 @@ class Secrets(testbed.TestCase):
         return found
 
     def processes_with(self, canary):
+        """Those that have the password in their words; but what makes the accounts of another test's machine has all of them."""
+        other = testbed.ACCOUNTS["dan"][1].encode()
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             for part in ("cmdline", "environ"):
                 try:
-                    if canary in (entry / part).read_bytes():
+                    text = (entry / part).read_bytes()
+                    if canary in text and other not in text:
                         found.append(f"{entry.name}/{part}")
                 except OSError:
                     pass

@@ -47,8 +47,32 @@ class Master(testbed.TestCase):
             for _ in range(3):
                 self.assertEqual(self.assert_ok(local.run("re", "sync", "echo $RE_TEST_WORD")).out, text + "\n")
             # What is written in the moment between a shell's reading and its noting of the file is not seen (login.sh).
-            places = remote.home(account) / ".re/jobs"
-            wait_for(lambda: 0 < len(self.shells(remote)) == len(list(places.glob(".new.*"))), "shells that wait")
+            self.await_places(remote, remote.home(account))
+        home = remote.home(account)
+        remote.write(account, "dotfiles/bashrc", "export RE_TEST_WORD=linked\n")
+        os.utime(home / "dotfiles/bashrc", (1_000_000_000, 1_000_000_000))
+        self.await_places(remote, home)
+        (home / ".bashrc").unlink()
+        (home / ".bashrc").symlink_to("dotfiles/bashrc")
+        self.assertEqual(self.assert_ok(local.run("re", "sync", "echo $RE_TEST_WORD")).out, "linked\n")
+        remote.write(account, "dotfiles/other", "export RE_TEST_WORD=older\n")
+        os.utime(home / "dotfiles/other", (900_000_000, 900_000_000))
+        self.await_places(remote, home)
+        (home / "dotfiles/other").rename(home / "dotfiles/bashrc")
+        self.assertEqual(self.assert_ok(local.run("re", "sync", "echo $RE_TEST_WORD")).out, "older\n")
+
+    def await_places(self, remote, home):
+        """Until shells wait, all with a place, and none has come for so long that none is just being started."""
+        seen = (None, 0)
+
+        def have_settled():
+            nonlocal seen
+            shells = sorted(self.shells(remote))
+            made = [place for place in (home / ".re/jobs").glob(".new.*") if not (place / "go").exists()]
+            if (shells, len(made)) != seen[0]:
+                seen = ((shells, len(made)), time.monotonic())
+            return 0 < len(shells) == len(made) and time.monotonic() - seen[1] > 1.5
+        wait_for(have_settled, "shells that wait")
 
     def shells(self, remote):
         return [pid for pid, command in remote.processes() if command in ("/bin/sh -s", "sh -s")]

@@ -28,6 +28,7 @@ struct SubmitRequest {
   model::JobSpec spec;
   Source source = Source::current;
   Trust trust = Trust::times;
+  jobs::Input input = jobs::Input::channel;
   std::shared_ptr<const LocalState> state = {};  ///< the project's files, where they were read already
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  ///< for each request to the host
 };
@@ -61,7 +62,8 @@ class Submitter {
 
  private:
   struct Attempt;
-  void prepare(Attempt& attempt);
+  Async<void> reach(Attempt& attempt);
+  void read_files(Attempt& attempt);
   Async<void> launch_and_recover(Attempt& attempt);
   Async<void> launch_batch(Attempt& attempt);
   Async<void> launch_until_answered(Attempt& attempt);

@@ -128,6 +128,9 @@ class Attachment {
 
 enum class SignalAnswer { sent, gone };
 
+/// What a job with streams has on its input.
+enum class Input { channel, nothing };
+
 struct LaunchOptions {
   /// Outlives the call; what the host makes the snapshot from when it lacks it. Where that is not possible
   /// the answer is need_snapshot, as without.
@@ -135,6 +138,7 @@ struct LaunchOptions {
   /// How long ago the first attempt with this spec was sent. A host that has started since may have run a job
   /// with streams and lost all trace of it: it answers lost.
   std::chrono::seconds age{0};
+  Input input = Input::channel;
 };
 
 /// All calls throw what remote::Host::run() throws; Error (unsupported) names a tool that the host lacks.
@@ -144,6 +148,9 @@ class JobHost {
   /// \param shell the host's POSIX shell
   explicit JobHost(remote::Host& host, std::string shell = "/bin/sh");
 
+  /// A launch of this project will come (the spec's project, streams and kind of work tree are read): what
+  /// does not depend on the rest is sent. See remote::Host::expect.
+  Async<void> expect_launch(const model::JobSpec& spec, std::chrono::milliseconds deadline);
   /// Submits a job. Idempotent: however often it is called with one spec, the job starts at most once; with a
   /// host that answers, once. Throws Error: usage (a spec that cannot be sent), remote (disk full, no
   /// permission; nothing runs then), unsupported.

@@ -19,7 +19,8 @@ namespace re::remote {
 /// it runs $re_nonce is the call's nonce, and what it leaves in $re_trailer (one line) comes back beside its
 /// return code. Its standard input is the channel's: nothing is sent on it before the script was read whole.
 struct ScriptCall {
-  std::string_view library;  ///< must outlive the call
+  /// Functions and assignments, that do nothing by themselves; must outlive the call.
+  std::string_view library;
   std::string function;
   std::vector<std::string> arguments;
   /// Whether the call may be sent once more when the connection turns out to be lost before an answer came:
@@ -29,9 +30,14 @@ struct ScriptCall {
   /// that leaves what it made in the shell. A call without one does not want what another left: then
   /// $re_place, if it is set, is emptied, and the descriptors 5 to 7 are closed.
   std::string preparation = {};
+  /// More of the library, that a call needs beside what was sent ahead (Host::expect); must outlive the call.
+  std::string_view more = {};
 };
 
-/// What is sent for a call. A prefix of it that lacks even one byte of the closing line has no effect.
+/// What is sent for a call: first its library, which may go ahead of the rest. A prefix of both together that
+/// lacks even one byte of the closing line has no effect.
+std::string render_library(std::string_view library);
+std::string render_call(const ScriptCall& call, std::string_view nonce);
 std::string render_script(const ScriptCall& call, std::string_view nonce);
 
 /// How a call ended.
@@ -84,14 +90,23 @@ class Host {
   /// transport::connect) a call that may be repeated is. Throws as run() does.
   Async<std::unique_ptr<ScriptRun>> start(ScriptCall call, std::chrono::milliseconds deadline);
 
+  /// Takes a shell for a call that will come, and sends it the call's library: what the host does with it
+  /// meanwhile delays nobody. The next start() uses that shell if its library is this one, else it is closed.
+  /// Never throws for the host's sake: what fails here fails again in start(). It holds a session of the
+  /// connection until then.
+  Async<void> expect(std::string library, std::string preparation, std::chrono::milliseconds deadline);
+
   static constexpr std::size_t k_answer_limit = std::size_t{64} << 20U;
 
  private:
   enum class Attempt { first, second };
+  Async<std::unique_ptr<transport::Channel>> open_shell(std::string preamble);
   Async<std::unique_ptr<ScriptRun>> start_once(const ScriptCall& call, Attempt attempt);
 
   std::unique_ptr<transport::Connection> m_connection;
   std::string m_name;
+  std::string m_expected_library;
+  std::unique_ptr<transport::Channel> m_expected;  ///< a shell that has that library
 };
 
 }  // namespace re::remote

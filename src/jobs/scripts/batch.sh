@@ -3,13 +3,13 @@
 # Goes behind launch.sh. Repeated, it commits what is not there yet.
 # shellcheck disable=SC2034,SC2154 # variables that other files read or set
 
-# re_launch_batch SHELL SNAPSHOT SUPERVISOR RUNNER STARTER DIFF [ID SPEC PLAN]...
+# re_launch_batch SHELL SNAPSHOT STARTER DIFF [ID SPEC PLAN]...
 #   As re_launch; STARTER is the text of the functions that start a job; DIFF is kept with the first job. The jobs have
 #   /dev/null as input.
 # The trailer: COMMITTED, CONFLICT, NEEDSNAPSHOT, NOTOOL <name>, FAILED <what>.
 re_launch_batch() {
-  re_shell=$1 re_snapshot=$2 re_supervisor=$3 re_runner=$4 re_starter=$5 re_diff=$6
-  shift 6
+  re_shell=$1 re_snapshot=$2 re_starter=$3 re_diff=$4
+  shift 4
   re_ready || return 1
   re_find_facts
   re_trailer='FAILED make the directory of the jobs'

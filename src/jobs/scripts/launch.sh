@@ -2,18 +2,17 @@
 # Submission: idempotent. Killed anywhere it leaves nothing that runs, or a committed job.
 # shellcheck disable=SC2034,SC2154,SC3013 # variables that other files read or set; -ef came with POSIX.1-2024
 
-# re_launch ID TOKEN AGE SHELL SPEC PLAN DIFF SNAPSHOT INPUT SUPERVISOR RUNNER [PATCH...]
+# In re_supervisor and re_runner are the texts of supervisor.sh and run.sh with what they need.
+
+# re_launch ID TOKEN AGE SHELL SPEC PLAN DIFF SNAPSHOT INPUT [PATCH...]
 #   TOKEN is new at every attempt; AGE is how many seconds ago the first one began; PLAN is sourced by the runner (run.sh);
-#   SNAPSHOT is empty where none is needed; INPUT is "channel", "null" or "terminal"; SUPERVISOR and RUNNER are the texts of
-#   supervisor.sh and run.sh with what they need; PATCH is what re_patch_snapshot (patch.sh) takes behind the snapshot's
-#   name, to make the snapshot when it is missing.
+#   SNAPSHOT is empty where none is needed; INPUT is "channel", "closed" (a channel's, but empty), "null" or "terminal";
+#   PATCH is what re_patch_snapshot (patch.sh) takes behind the snapshot's name, to make the snapshot when it is missing.
 # The trailer: STARTED <pid>, STARTING (its runner makes its work tree), EXITED <code>, COMMITTED, LOST, CONFLICT,
 # NEEDSNAPSHOT, NOTOOL <name>, FAILED <what>.
 re_launch() {
   re_id=$1 re_token=$2 re_age=$3 re_shell=$4 re_spec=$5 re_plan=$6 re_diff=$7 re_snapshot=$8 re_input=$9
   shift 9
-  re_supervisor=$1 re_runner=$2
-  shift 2
   re_ready || return 1
   re_job=$HOME/.re/jobs/$re_id
   if ! [ -e "$re_job" ]; then
@@ -35,24 +34,29 @@ re_launch() {
 # attempt, and a job whose streams the client has is not written out before it begins.
 re_is_over() {
   [ ! -e "$HOME/.re/removed/$re_id" ] || return 0
-  [ "$re_input" = channel ] && [ "$re_age" -gt 0 ] || return 1
+  re_has_streams && [ "$re_age" -gt 0 ] || return 1
   re_read_uptime
   [ "$re_uptime" -le "$re_age" ]
+}
+
+re_has_streams() {
+  [ "$re_input" = channel ] || [ "$re_input" = closed ]
 }
 
 # re_get_snapshot PATCH...: whether the snapshot is there now.
 re_get_snapshot() {
   if [ $# -gt 0 ]; then
+    [ -z "${re_linker-}" ] || wait "$re_linker" || re_linked=
     re_patch_snapshot "$re_snapshot" "$@"
   else
     [ -f "$HOME/.re/snapshots/$re_snapshot/manifest" ]
   fi
 }
 
-# re_resume ID SHELL SUPERVISOR RUNNER: starts a job that was committed and whose start never came. A terminal's job
-# begins with its terminal, and not without it.
+# re_resume ID SHELL: starts a job that was committed and whose start never came. A terminal's job begins with its terminal,
+# and not without it.
 re_resume() {
-  re_shell=$2 re_input=null re_supervisor=$3 re_runner=$4
+  re_shell=$2 re_input=null
   re_ready || return 1
   re_enter "$1" || return 1
   re_start_committed
@@ -124,7 +128,7 @@ re_write() {
   re_fault launch.streams || return 1
   [ -n "${re_place-}" ] || re_touch log sup.lock job.lock exit.pending || return 1
   case $re_input in
-    channel) re_touch err && re_write_boot || return 1 ;;
+    channel | closed) re_touch err && re_write_boot || return 1 ;;
     terminal) re_write_terminal || return 1 ;;
   esac
   # After the plan, which names it: `re clean` takes a snapshot away before it looks through the plans.
@@ -165,12 +169,13 @@ re_begin() {
   re_take_answer "$re_line"
 }
 
-# Gives the place that was made ahead (place.sh) to the job: descriptor 5 tells its runner, 6 is where that answers, and 7 is
-# the job's input.
+# Gives the place that was made ahead (place.sh) to the job: descriptor 5 tells its runner, 6 is where that answers, 7 is
+# the job's input, and who has streams wants to know when it ends (re_herald).
 re_go() {
   { printf 'go\n' >&5; } 2>/dev/null
   exec 5>&-
   if [ "$re_input" = channel ]; then { cat 2>/dev/null <&3 >&7 3<&- 6<&- 7>&- & } fi
+  re_has_streams || re_end_herald
   re_line=
   exec 7>&-
   IFS= read -r re_line <&6
@@ -178,9 +183,17 @@ re_go() {
   re_place=
 }
 
+re_end_herald() {
+  [ -n "${re_herald-}" ] || return 0
+  kill "$re_herald"
+  wait "$re_herald" # or bash says that it was terminated
+  re_herald=
+} 2>/dev/null
+
 # It is not wanted, or cannot be used any more.
 re_leave_place() {
   [ -n "${re_place-}" ] || return 0
+  re_end_herald
   { printf 'no\n' >&5; } 2>/dev/null
   exec 5>&- 6<&- 7>&-
   re_place=

@@ -31,10 +31,16 @@ re_patch() {
   re_is_in_step || return 1
   re_new=tmp.$re_nonce
   re_tree=$HOME/.re/snapshots/$re_new/tree
-  mkdir "$re_new" && cd "$re_new" || return 1
+  re_take_links || mkdir "$re_new" || return 1
+  cd "$re_new" || return 1
   if printf '%s\n' "$$" >maker && re_patch_tree "$@" && re_patch_project "$@" && re_finish_patch; then return 0; fi
   cd "$HOME/.re/snapshots" && re_remove_tree "$re_new"
   return 1
+}
+
+# Whether a shell that was started ahead has linked the base's files (place.sh).
+re_take_links() {
+  [ -n "${re_place-}" ] && [ "${re_linked-}" = "$re_base" ] && mv "$re_place/linked" "$re_new"
 }
 
 # The snapshot was there (an edit was undone): the project's directory is brought to it, or the next patch would find it
@@ -88,7 +94,8 @@ re_patch_tree() {
   re_fault patch.manifest || return 1
   re_derive_manifest || return 1
   re_fault patch.link || return 1
-  cp -al "../$re_base/tree" tree && re_is_whole_copy || return 1
+  [ -d tree ] || cp -al "../$re_base/tree" tree || return 1
+  re_is_whole_copy || return 1
   re_fault patch.unlink || return 1
   re_on_names tree "$re_unlinked" rm -f && re_on_names tree "$re_emptied" rmdir || return 1
   re_fault patch.write || return 1

@@ -21,6 +21,7 @@ re_launch_attached() {
       sync plan spec . .. </dev/null >/dev/null 2>&1 &
       ;;
   esac
+  re_end_herald
   re_evaluate
   re_stream 0 0
 }
@@ -28,12 +29,29 @@ re_launch_attached() {
 # Whether the job ends at once and leaves nothing: then what it said is brought in few processes. A flock that cannot wait
 # (busybox) says no.
 re_await_quick_end() {
+  [ -z "${re_herald-}" ] || { re_await_herald; return; }
   { command exec 6<job.lock; } 2>/dev/null || return 1
   flock -s -w 0.05 6 2>/dev/null
   set -- "$?"
   exec 6<&-
   [ "$1" = 0 ] && re_find_exit && [ -n "$re_exit" ]
 }
+
+# The same where a process waits for the job's lock already. The timer's signal comes again until it is heard: one that
+# comes before `wait` would not end it.
+re_await_herald() {
+  trap : USR1
+  { while sleep 0.05; do kill -USR1 "$$" || exit; done; } </dev/null >/dev/null 2>&1 3<&- 4>&- &
+  re_timer=$!
+  wait "$re_herald"
+  set -- "$?"
+  trap '' USR1
+  kill "$re_timer"
+  wait "$re_timer"
+  [ "$1" -le 128 ] || re_end_herald
+  re_herald=
+  [ "$1" = 0 ] && re_find_exit && [ -n "$re_exit" ]
+} 2>/dev/null
 
 re_bring_all() {
   if [ -s log ]; then cat log 2>/dev/null; fi
@@ -88,7 +106,7 @@ re_follow() {
   flock -s 6 &
   re_waiter=$!
   re_announce_end "$re_waiter" >/dev/null 4>&- &
-  re_herald=$!
+  re_announcer=$!
   exec 6<&-
   tail --pid="$re_waiter" -s 0.1 -f -c "+$(($2 + 1))" log &
   re_tail=$!
@@ -97,7 +115,7 @@ re_follow() {
     wait "$!"
   fi
   wait "$re_tail"
-  kill "$re_waiter" "$re_herald"
+  kill "$re_waiter" "$re_announcer"
 }
 
 # Both tails look for the end ten times a second, and at once when inotify says that their file was written to: a hole

@@ -18,6 +18,16 @@ re_end() {
   exec 9>&-
   re_fault end.sync || return
   if [ -e err ]; then sync plan spec . ..; else sync .; fi # one with streams may not be on the disk yet
+  re_remove_links linked
+}
+
+# re_remove_links DIRECTORY: what another process may just be filling (place.sh), which ends by that.
+re_remove_links() {
+  re_waited=0
+  while [ -e "$1" ] && [ "$re_waited" -lt 500 ]; do
+    ! re_remove_tree "$1" || return 0
+    re_pause
+  done
 }
 
 # Of two supervisors the one that comes late has nothing to do. Only the child of the one that holds both locks claims the
@@ -39,7 +49,7 @@ re_lock_supervisor() {
 # re_supervise HOW UMASK SHELL FACTS [PLACE SNAPSHOT PROJECT SHARED...]
 #   HOW is "committed"; "terminal", where the job shares our process group, whose terminal is the client's: when that goes,
 #   both get SIGHUP, and we write down how the job ended; or "ready", where there is no job yet and the directory, PLACE,
-#   waits for one. FACTS as re_find_facts has them. Who started us reads the answer from our output.
+#   waits for one, which is said. FACTS as re_find_facts has them. Who started us reads the answer from our output.
 re_supervise() {
   trap : HUP INT QUIT PIPE TERM # handlers: the job begins with the defaults
   umask 077
@@ -47,6 +57,7 @@ re_supervise() {
   re_moment=${4#* * * * * }
   [ "$re_how" = terminal ] || exec 5>&1 >/dev/null
   re_lock_supervisor || return
+  if [ "$re_how" = ready ]; then { printf 'ready\n' >&5; } 2>/dev/null; fi
   re_fault run.start || return
   # shellcheck disable=SC2016
   set -- "$re_shell" -c 'eval "$RE_RUNNER"' re-job "$@"
@@ -64,7 +75,7 @@ re_supervise() {
     fi
     re_end "$re_code"
   elif [ -n "$re_place" ] && [ . -ef "$re_place" ]; then # nobody wanted it
-    cd / && rm -rf "$re_place"
+    cd / && re_remove_links "$re_place"
   fi
 }
 

@@ -374,7 +374,7 @@ std::size_t stride() {
 }
 
 // The shells are not instrumented, and take long to start from a program that is.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef RE_SANITIZED
 constexpr std::size_t k_every_byte = 31;
 #else
 constexpr std::size_t k_every_byte = 1;

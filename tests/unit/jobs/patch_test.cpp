@@ -59,9 +59,39 @@ TEST_F(EditTest, one_message_makes_the_snapshot_and_starts_the_job) {
 TEST_F(EditTest, a_launch_without_a_patch_does_not_carry_its_functions) {
   const auto spec = Place::job(local);
   const auto plain = launch_call(spec, "/bin/sh", "re_launch");
-  EXPECT_EQ(plain.library.find("re_patch_tree"), std::string::npos);
-  EXPECT_NE(launch_call(spec, "/bin/sh", "re_launch", {&*patch}).library.find("re_patch_tree"),
+  EXPECT_EQ((plain.library + plain.more).find("re_patch_tree"), std::string::npos);
+  EXPECT_NE(launch_call(spec, "/bin/sh", "re_launch", {&*patch}).more.find("re_patch_tree"),
             std::string::npos);
+}
+
+TEST_F(EditTest, a_shell_that_waited_has_linked_the_base) {
+  place.remote().start_ahead();
+  const auto shim = place.remote().home() / "bin/mv";
+  fs::create_directories(shim.parent_path());
+  sys::write_file_atomic(shim, "#!/bin/dash\necho \"$@\" >>\"$HOME/moves\"\nexec /usr/bin/mv \"$@\"\n", 0755);
+  EXPECT_NE(place.launch(local, &*patch), Launch::need_snapshot);
+  EXPECT_THAT(sys::read_file(place.remote().home() / "moves"),
+              testing::ContainsRegex("/linked tmp\\.[0-9a-f]+\n"));
+  EXPECT_EQ(sys::read_file(place.snapshot(local.name()) / "manifest"), local.manifest());
+  EXPECT_FALSE(fs::exists(place.snapshot(local.name()) / "tree/gone"));
+  EXPECT_TRUE(place.is_tidy());
+}
+
+TEST_F(EditTest, what_was_linked_ahead_is_not_used_when_a_file_was_written_to) {
+  place.remote().start_ahead();
+  const auto forced = place.snapshot(place.base()) / "tree/sub/deep/same.py";
+  ::chmod(forced.c_str(), 0644);
+  std::ofstream(forced) << "WRONG";
+  expect_refused();
+}
+
+TEST_F(EditTest, links_that_nobody_wanted_go_with_the_jobs_end) {
+  place.remote().start_ahead();
+  EXPECT_NE(place.launch(local, &*patch), Launch::need_snapshot);
+  const auto again = Place::job(local);
+  place.remote().launch(again);
+  ASSERT_TRUE(place.remote().wait_for(again.id, model::JobState::done));
+  EXPECT_TRUE(wait_until([&] { return !fs::exists(place.remote().directory(again.id) / "linked"); }));
 }
 
 TEST_F(EditTest, a_base_with_a_file_that_was_written_to_is_not_used) {

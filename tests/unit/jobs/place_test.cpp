@@ -25,6 +25,7 @@ class PlaceTest : public testing::TestWithParam<std::string> {
     std::ofstream(snapshot / "manifest").flush();
     std::ofstream(snapshot / "outline") << "1\n";
     std::ofstream(snapshot / "tree/file") << text;
+    std::ofstream(snapshot.parent_path() / ("latest." + split_job("true").project_id)) << name << "\n";
   }
   [[nodiscard]] static model::JobSpec own(const model::JobSpec& job, const std::string& snapshot = "s1") {
     auto spec = job;
@@ -78,6 +79,19 @@ TEST_P(PlaceTest, a_job_gets_its_streams_its_environment_and_its_exit_code) {
   EXPECT_EQ(error, "err\n");
   EXPECT_EQ(attachment->end().exit_code, 7);
   EXPECT_THAT(places(), testing::IsEmpty());
+}
+
+TEST_P(PlaceTest, a_job_whose_client_has_no_input_sees_the_end_of_its_own) {
+  const auto spec = own(split_job("cat; echo end"));
+  LaunchOptions options;
+  options.input = Input::nothing;
+  const auto attachment = m_remote.await(m_remote.jobs().launch_attached(spec, k_deadline, options));
+  std::string output;
+  for (auto chunk = m_remote.await(attachment->read()); chunk.stream != transport::Chunk::Stream::end;
+       chunk = m_remote.await(attachment->read()))
+    output += chunk.data;
+  EXPECT_EQ(output, "end\n");
+  EXPECT_EQ(attachment->end().exit_code, 0);
 }
 
 TEST_P(PlaceTest, a_job_has_nothing_on_its_input_and_holds_no_descriptor_of_ours_but_its_lock) {
