@@ -366,6 +366,7 @@ void resolve_contexts(std::string_view text, std::span<const Span> long_strings,
       continue;
     }
     Blocks blocks(text, lexer);
+    const std::size_t first = next;
     Statement statement = next_statement(text, lexer, *start);
     for (; statement.begin < text.size(); statement = next_statement(text, lexer, statement.end)) {
       blocks.enter(statement);
@@ -375,6 +376,7 @@ void resolve_contexts(std::string_view text, std::span<const Span> long_strings,
     }
     blocks.resolve(imports);
     enclosure.settle(statement.begin);
+    if (next == first) ++next;  // where no string is well-formed, what was found may stand in no statement
   }
 }
 
