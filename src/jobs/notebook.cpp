@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "jobs/calls.hpp"
@@ -31,12 +32,8 @@ bool is_harmless(const std::string& text) {
 template <class Value>
 Value value_of(const nlohmann::json& json, const char* key, Value otherwise) {
   const auto found = json.find(key);
-  if (found == json.end()) return otherwise;
-  try {
-    return found->get<Value>();
-  } catch (const nlohmann::json::exception&) {
-    return otherwise;
-  }
+  const auto* const value = found == json.end() ? nullptr : found->get_ptr<const Value*>();
+  return value == nullptr ? std::move(otherwise) : *value;
 }
 
 Error ended(std::string_view code, const JobId& id) {
@@ -68,7 +65,7 @@ Result<JupyterServer> parse_jupyter_server(std::string_view text) {
   Error failure(ErrorKind::protocol, "what the notebook server says of itself cannot be understood");
   if (!json.is_object()) return failure;
   JupyterServer server;
-  const auto port = value_of<long>(json, "port", 0);
+  const auto port = value_of<std::uint64_t>(json, "port", 0);
   server.token = value_of<std::string>(json, "token", "");
   server.base_url = value_of<std::string>(json, "base_url", "/");
   server.is_secure = value_of<bool>(json, "secure", false);

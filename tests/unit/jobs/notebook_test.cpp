@@ -42,8 +42,8 @@ TEST(JupyterServerTest, a_file_that_is_not_whole_yet_is_not_read) {
 
 TEST(JupyterServerTest, what_would_change_the_url_or_the_request_is_refused) {
   for (const auto* text :
-       {R"({"port": 0})", R"({"port": 65536})", R"({"port": -1})", R"({"port": "80"})", R"([80])", R"({})",
-        R"({"port": 80, "base_url": "x"})", R"({"port": 80, "base_url": "/x"})",
+       {R"({"port": 0})", R"({"port": 65536})", R"({"port": -1})", R"({"port": "80"})", R"({"port": 2.9e40})",
+        R"([80])", R"({})", R"({"port": 80, "base_url": "x"})", R"({"port": 80, "base_url": "/x"})",
         R"({"port": 80, "base_url": "/\r\nHost: x/"})", R"({"port": 80, "token": "a\r\nb"})",
         R"({"port": 80, "token": "\u001b[2J"})"}) {
     EXPECT_FALSE(parse_jupyter_server(text)) << text;
