@@ -4,6 +4,7 @@
 - A module includes re/<other>/... only of the modules in its DEPS, which are floors below it.
 - A header in src/<module>/ is private to its module; one in include/re/<module>/ is there because another module needs
   it: included there, or by a public header that is.
+- Threads are made in sys alone: it is what scripts/test runs under ThreadSanitizer each time.
 - main.cpp stands on cli alone. The unit tests of a module stand where the module stands.
 """
 
@@ -14,6 +15,8 @@ import common
 
 FLOOR = re.compile(r"^\s*re_module\(\s*(\w+)((?:[^()]|\n)*)\)", re.MULTILINE)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<(re/[^>]+)>)', re.MULTILINE)
+THREADS = re.compile(r"thread|future|pthread\.h|boost/asio/(static_)?thread(_pool)?\.hpp")
+SYSTEM_INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>]+)>", re.MULTILINE)
 SOURCES = (".cpp", ".hpp")
 
 
@@ -108,9 +111,13 @@ def complaints_of(root):
         if place[0] and place[0] not in table:
             complaints.append(f"{path}: {place[0]} is no module of cmake/ReFloors.cmake")
             continue
-        names = [quoted or angled for quoted, angled in INCLUDE.findall((root / path).read_text())]
+        content = (root / path).read_text()
+        names = [quoted or angled for quoted, angled in INCLUDE.findall(content)]
         includes[path] = (place, names)
         complaints += filter(None, (check_include(path, place, name, table) for name in names))
+        if place[1] != "test" and place[0] != "sys":
+            complaints += [f"{path}: <{name}> is for sys alone: no other module makes threads"
+                           for name in SYSTEM_INCLUDE.findall(content) if THREADS.fullmatch(name)]
     needed = needed_headers(includes)
     for path, (place, _) in includes.items():
         if place[1] == "public" and "/".join(path.parts[1:]) not in needed:

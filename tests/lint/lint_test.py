@@ -65,6 +65,14 @@ class Layers(Tree):
         self.assert_one(self.after(src__cli__run_cpp='#include "re/sys/file.hpp"\n#include "sys/private.hpp"\n'),
                         "sys/private.hpp is private to sys")
 
+    def test_a_thread_above_sys_is_found(self):
+        self.assert_one(self.after(src__cli__run_cpp='#include "re/cli/run.hpp"\n#include "re/sys/file.hpp"\n#include <thread>\n'),
+                        "<thread> is for sys alone")
+
+    def test_a_thread_in_sys_or_in_a_test_passes(self):
+        self.assertEqual(self.after(src__sys__private_hpp="#pragma once\n#include <thread>\n",
+                                    tests__unit__cli__x_cpp="#include <thread>\n"), [])
+
     def test_a_relative_include_is_found(self):
         self.assert_one(self.after(src__sys__file_cpp='#include "private.hpp"\n'), 'write "sys/private.hpp"')
 
