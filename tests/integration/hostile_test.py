@@ -43,7 +43,7 @@ class Hostile(testbed.TestCase):
         _, status, usage = os.wait4(process.pid, 0)
         ended.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        if "asan" not in str(local.binary):
+        if not local.is_sanitized():
             self.assertLess(usage.ru_maxrss, MEMORY, words)
         return process.returncode, texts["out"], texts["err"]
 

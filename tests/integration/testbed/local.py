@@ -113,6 +113,11 @@ class Local:
 
     # Programs
 
+    def is_sanitized(self):
+        """Whether the program was built with a sanitizer, which needs memory of its own."""
+        content = self.binary.read_bytes()
+        return b"__asan_init" in content or b"__tsan_init" in content
+
     def _command(self, arguments):
         words = [str(word) for word in arguments]
         return [*self._enclosure, str(self.binary) if words[0] == "re" else words[0], *words[1:]]

@@ -118,8 +118,11 @@ class KillTest : public testing::Test {
     return id;
   }
   [[nodiscard]] int pid_of(const re::JobId& id, const std::string& name) {
-    const int pid = std::stoi(re::sys::read_file(directory(id) / name));
-    m_strays.push_back(pid);
+    std::string text;  // the file is there before its line is
+    EXPECT_TRUE(wait_until([&] { return !(text = re::sys::read_file(directory(id) / name)).empty(); }));
+    const int pid = re::parse_number<int>(re::trim(text)).value_or(0);
+    EXPECT_GT(pid, 0) << name << " holds '" << text << "'";
+    if (pid > 0) m_strays.push_back(pid);
     return pid;
   }
 
