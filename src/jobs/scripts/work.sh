@@ -158,15 +158,16 @@ re_make_work() (
     re_make_plainly "$tree" "$project" "$@" && mv work.tmp work && return 0
     [ ! -e work.tmp ] || re_remove_tree work.tmp || return 1
   fi
-  # The notes go through a file: of an attempt that fails, only the reason is said.
-  if re_fill_work "$job/work.tmp" "$tree" "$project" "$continued" "$@" >"$job/work.notes" 2>"$job/work.problem" &&
-    mv "$job/work.tmp" "$job/work" 2>>"$job/work.problem"; then
-    cat "$job/work.notes"
-    rm -f "$job/work.notes" "$job/work.problem"
+  # The notes go through a file: of an attempt that fails, only the reason is said. The directory may get its name meanwhile
+  # (place.sh): then this attempt fails, or what is left of it is done by names that still hold.
+  if re_fill_work "$job/work.tmp" "$tree" "$project" "$continued" "$@" >work.notes 2>work.problem &&
+    mv work.tmp work 2>>work.problem; then
+    cat work.notes
+    rm -f work.notes work.problem
     return 0
   fi
-  re_snapshot_fail "cannot make the work tree: $(re_first_line "$job/work.problem")"
-  re_remove_tree "$job/work.tmp"
-  rm -f "$job/work.notes" "$job/work.problem"
+  re_snapshot_fail "cannot make the work tree: $(re_first_line work.problem)"
+  re_remove_tree work.tmp
+  rm -f work.notes work.problem
   return 1
 )
