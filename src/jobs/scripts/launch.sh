@@ -149,6 +149,7 @@ re_write_boot() {
 re_commit() {
   re_trailer='FAILED commit the job'
   re_fault launch.commit || return 1
+  if [ -n "${re_herald-}" ] && re_has_streams; then re_start_timer; fi # beside the rename: the job itself comes next
   mv "$re_new" "$re_job" || return 1
   re_fault launch.committed || return 0
 }
@@ -185,9 +186,26 @@ re_go() {
 
 re_end_herald() {
   [ -n "${re_herald-}" ] || return 0
+  re_end_timer
   kill "$re_herald"
   wait "$re_herald" # or bash says that it was terminated
   re_herald=
+} 2>/dev/null
+
+# After a while who waits for the herald is told to wait no more. The signal comes again until it is heard: one that comes
+# before `wait` would not end it.
+re_start_timer() {
+  trap : USR1
+  { while sleep 0.05; do kill -USR1 "$$" || exit; done; } </dev/null >/dev/null 2>&1 3<&- 4>&- 5>&- 6<&- 7>&- &
+  re_timer=$!
+}
+
+re_end_timer() {
+  trap '' USR1
+  [ -n "${re_timer-}" ] || return 0
+  kill "$re_timer"
+  wait "$re_timer"
+  re_timer=
 } 2>/dev/null
 
 # It is not wanted, or cannot be used any more.

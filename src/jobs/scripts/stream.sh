@@ -37,17 +37,11 @@ re_await_quick_end() {
   [ "$1" = 0 ] && re_find_exit && [ -n "$re_exit" ]
 }
 
-# The same where a process waits for the job's lock already. The timer's signal comes again until it is heard: one that
-# comes before `wait` would not end it.
+# The same where a process waits for the job's lock already.
 re_await_herald() {
-  trap : USR1
-  { while sleep 0.05; do kill -USR1 "$$" || exit; done; } </dev/null >/dev/null 2>&1 3<&- 4>&- &
-  re_timer=$!
   wait "$re_herald"
   set -- "$?"
-  trap '' USR1
-  kill "$re_timer"
-  wait "$re_timer"
+  re_end_timer
   [ "$1" -le 128 ] || re_end_herald
   re_herald=
   [ "$1" = 0 ] && re_find_exit && [ -n "$re_exit" ]
