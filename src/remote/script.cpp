@@ -9,8 +9,9 @@ namespace re::remote {
 // syntax error and nothing else. Before the first, what only looks: it takes a process, and the parser its
 // time.
 std::string render_library(std::string_view library) {
-  std::string text = "if [ -n \"${re_login-}\" ]; then\n";
-  text += "[ \"$re_login\" = \"$(re_login_files)\" ] &\nre_check=$!\nfi\n{\nre_trailer=\n";
+  std::string text = "if [ -n \"${re_login-}\" ] && ! re_on_marked_files re_are_marked; then\n";
+  text += "[ \"$re_login\" = \"$(re_on_login_files re_list_login_files)\" ] &\nre_check=$!\nfi\n";
+  text += "{\nre_trailer=\n";
   text += library;
   text += "\n}\n";
   return text;

@@ -8,7 +8,13 @@ import testbed
 from .bed import ROUND_TRIPS
 from .contest import Contest, Outcome, Verdict, checked, ratio, slope
 
-_SMALL = {"main.py": "print('hello')\n"}
+
+_PAUSE = 0.5  # between commands of a person, who reads what the last one printed
+
+
+def _small(name):
+    """A project that has no file in common with another: a host makes a snapshot of its own for it."""
+    return {"main.py": f"print('{name}')\n"}
 
 
 def _at(round_trip):
@@ -32,12 +38,12 @@ def warm(bed, options):
     outcome = Outcome("warm", warm.__doc__)
     contest = Contest()
     for milliseconds in ROUND_TRIPS:
-        project = bed.project(f"warm{milliseconds}", milliseconds, _SMALL)
+        project = bed.project(f"warm{milliseconds}", milliseconds, _small(f"warm{milliseconds}"))
         contest.add(f"re sync true, {milliseconds} ms", lambda at=_at(milliseconds), cwd=project: checked(
             bed.re("sync", "-i", at, "true", cwd=cwd)))
         contest.add(f"ssh over ControlMaster, {milliseconds} ms", lambda milliseconds=milliseconds: checked(
             bed.served(bed.control_master(milliseconds), *_ssh(bed, milliseconds, "true"))))
-    contest.run(options.rounds, warm_ups=2)
+    contest.run(options.rounds, warm_ups=2, pause=_PAUSE)
     outcome.rows = contest.rows()
     mine, theirs = (outcome.row(f"{label}, 25 ms") for label in ("re sync true", "ssh over ControlMaster"))
     outcome.verdicts = [
@@ -55,14 +61,14 @@ def cold(bed, options):
     outcome = Outcome("cold", cold.__doc__)
     contest = Contest()
     for milliseconds in (0, 25):
-        project, at = bed.project(f"cold{milliseconds}", milliseconds, _SMALL), _at(milliseconds)
+        project, at = bed.project(f"cold{milliseconds}", milliseconds, _small(f"cold{milliseconds}")), _at(milliseconds)
         checked(bed.meter.run("re", "sync", "-i", at, "true", cwd=project))
         for label, words in (("re sync true", ("sync", "true")), ("re sync --no-rsync true", ("sync", "--no-rsync", "true")),
                              ("re probe", ("probe",))):
             contest.add(f"{label}, {milliseconds} ms", lambda words=words, at=at, cwd=project: checked(
                 bed.meter.run("re", words[0], "--no-master", "-i", at, *words[1:], cwd=cwd)))
         contest.add(f"ssh, {milliseconds} ms", lambda at=at: checked(bed.meter.run("ssh", at, "true")))
-    contest.run(options.rounds)
+    contest.run(options.rounds, pause=_PAUSE)
     outcome.rows = contest.rows()
     for label in ("re sync true", "re probe"):
         mine, theirs = outcome.row(f"{label}, 25 ms"), outcome.row("ssh, 25 ms")
@@ -79,13 +85,13 @@ def trips(bed, options):
     contest = Contest()
     commands = (("sync",), ("sync", "--no-rsync"), ("async",), ("log",), ("list",), ("probe",), ("pull",))
     for milliseconds in ROUND_TRIPS:
-        project, at = bed.project(f"trips{milliseconds}", milliseconds, _SMALL), _at(milliseconds)
+        project, at = bed.project(f"trips{milliseconds}", milliseconds, _small(f"trips{milliseconds}")), _at(milliseconds)
         checked(bed.re("sync", "-i", at, "mkdir bin; echo x >bin/x", cwd=project))
         for words in commands:
             rest = {"sync": ("true",), "async": ("true",), "pull": ("main.py", "back/")}.get(words[0], ())
             contest.add(f"re {' '.join(words)}, {milliseconds} ms", lambda words=words, rest=rest, at=at, cwd=project:
                         checked(bed.re(*words, "-i", at, *rest, cwd=cwd)))
-    contest.run(options.rounds)
+    contest.run(options.rounds, pause=_PAUSE)
     outcome.rows = contest.rows()
     for words in commands:
         label = f"re {' '.join(words)}"
@@ -175,7 +181,7 @@ def edited(bed, options):
         contest = Contest()
         contest.add(f"re async, {state}", after(edits.by_re))
         contest.add(f"rsync + ssh, {state}", after(edits.by_rsync_and_ssh))
-        contest.run(options.rounds)
+        contest.run(options.rounds, pause=_PAUSE)
         outcome.rows += contest.rows()
     mine, theirs = outcome.row("re async, one file edited"), outcome.row("rsync + ssh, one file edited")
     unchanged = outcome.row("re async, unchanged")
@@ -194,7 +200,7 @@ def batch(bed, options):
     if "--batch" not in help_text:
         outcome.notes.append("This re async takes no list of commands.")
         return outcome
-    project = bed.project("batch", 25, _SMALL)
+    project = bed.project("batch", 25, _small("batch"))
     (project / "list").write_text("true\n" * 1000)
     contest = Contest()
     contest.add("re async --batch, 1,000 jobs", lambda: checked(bed.re("async", "-i", _at(25), "--batch", "list", cwd=project)))

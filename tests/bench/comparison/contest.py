@@ -1,6 +1,7 @@
 """Contestants that run in turn, and what comes of it."""
 
 import statistics
+import time
 from dataclasses import asdict, dataclass, field
 
 
@@ -109,12 +110,14 @@ class Contest:
             self._problems[label] = f"failed: {problem}"
             return None
 
-    def run(self, rounds, warm_ups=1):
+    def run(self, rounds, warm_ups=1, pause=0.0):
         """ROUNDS rounds in which each takes its turn, so that what else the machine does hits all alike; the order
-        turns round each time, so that nobody always follows the same. Warm-ups do not count."""
+        turns round each time, so that nobody always follows the same. Warm-ups do not count. PAUSE seconds lie before
+        each, in which the host, on this machine too, does what is left to do when a command has ended."""
         for number in range(-warm_ups, rounds):
             order = list(self._functions)
             for label in reversed(order) if number % 2 else order:
+                time.sleep(pause)
                 cost = self._try(label)
                 if cost and number >= 0:
                     self._costs[label].append(cost)
