@@ -1,4 +1,5 @@
-# Of COMPACT (names of shell scripts without quoted texts of several lines) comments and indentation are left out.
+# Of COMPACT (names of shell scripts without quoted texts of several lines) comments, indentation and, without FAILPOINTS, lines that
+# begin with re_fault are left out.
 # Writes FILES as `inline` string_view constants re::MODULE::NAME::<file name without its extension>.
 cmake_minimum_required(VERSION 3.25)
 file(MAKE_DIRECTORY "${OUT}/..")
@@ -12,6 +13,9 @@ foreach(file IN LISTS FILES)
   if(name IN_LIST COMPACT)
     string(REGEX REPLACE "\n[ \t]+" "\n" text "\n${text}")
     string(REGEX REPLACE "\n#[^\n]*" "" text "${text}")
+    if(NOT FAILPOINTS)
+      string(REGEX REPLACE "\nre_fault [^\n]*" "" text "${text}")
+    endif()
     string(REGEX REPLACE "\n\n+" "\n" text "${text}")
     string(REGEX REPLACE "^\n" "" text "${text}")
   endif()

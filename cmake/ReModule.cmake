@@ -23,6 +23,7 @@ function(re_embed module name)
   add_custom_command(
     OUTPUT "${out}.cpp" "${out}.hpp"
     COMMAND ${CMAKE_COMMAND} -D "OUT=${out}" -D "MODULE=${module}" -D "NAME=${name}" -D "FILES=${files}" -D "COMPACT=${arg_COMPACT}"
+            -D "FAILPOINTS=${RE_FAILPOINTS}"
             -P "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake"
     DEPENDS ${files} "${CMAKE_SOURCE_DIR}/cmake/Embed.cmake" VERBATIM)
   add_custom_target(re_embed_${module}_${name} DEPENDS "${out}.cpp" "${out}.hpp")  # for those in other folders

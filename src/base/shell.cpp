@@ -22,12 +22,12 @@ std::string shell_quote(std::string_view word) {
   if (!word.empty() && word.front() != '=' && std::all_of(word.begin(), word.end(), is_plain))
     return std::string(word);
   std::string quoted = "'";
-  for (const char letter : word) {
-    if (letter == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += letter;
-    }
+  quoted.reserve(word.size() + word.size() / 16 + 2);
+  for (std::size_t at = 0; at <= word.size();) {
+    const std::size_t end = std::min(word.find('\'', at), word.size());
+    quoted.append(word, at, end - at);
+    if (end < word.size()) quoted += "'\\''";
+    at = end + 1;
   }
   return quoted += '\'';
 }
