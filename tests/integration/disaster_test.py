@@ -3,9 +3,9 @@
 import json
 import os
 import pathlib
-import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 
 import testbed
@@ -158,7 +158,9 @@ class Host(Disaster):
         me = self.project(bed)
         stays = self.start(me, "sleep 1000")
         ends = self.start(me, f"{WAIT}; echo ran >> $HOME/ran")
-        shutil.rmtree(bed.home() / ".re")
+        # A shell that waits may just be making a place there.
+        wait_for(lambda: subprocess.run(["rm", "-rf", bed.home() / ".re"], stderr=subprocess.DEVNULL).returncode == 0,
+                 "the directory's end")
         self.assertEqual(self.states(me), {stays: "unsupervised", ends: "unsupervised"})
         gone = me.run("re", "log", str(stays))
         self.assertEqual((gone.code, gone.err.count("\n")), (4, 1), str(gone))
