@@ -73,6 +73,7 @@ re_ready() {
 
 # What stands in the job's directory already: the same submission, at work or not begun, or another one.
 re_join() {
+  re_leave_place
   re_trailer=LOST
   cd "$re_job" 2>/dev/null && [ -s spec ] || return 1
   re_trailer=CONFLICT
@@ -192,20 +193,22 @@ re_end_herald() {
   re_herald=
 } 2>/dev/null
 
-# After a while who waits for the herald is told to wait no more. The signal comes again until it is heard: one that comes
-# before `wait` would not end it.
+# After a while who waits for the herald is told to wait no more. The signal comes again until it is heard: it is ignored
+# until then, for it would break off a `read`, and one that comes before `wait` would not end that.
 re_start_timer() {
-  trap : USR1
-  { while sleep 0.05; do kill -USR1 "$$" || exit; done; } </dev/null >/dev/null 2>&1 3<&- 4>&- 5>&- 6<&- 7>&- &
+  trap '' USR1
+  { while sleep 0.05 || [ "$?" -gt 128 ]; do kill -USR1 "$$" || exit; done; } </dev/null >/dev/null 2>&1 3<&- 4>&- 5>&- \
+    6<&- 7>&- &
   re_timer=$!
 }
 
 re_end_timer() {
-  trap '' USR1
   [ -n "${re_timer-}" ] || return 0
+  trap '' USR1
   kill "$re_timer"
   wait "$re_timer"
   re_timer=
+  trap - USR1 # or what is started now would ignore it
 } 2>/dev/null
 
 # It is not wanted, or cannot be used any more.

@@ -53,7 +53,7 @@ re_fill_place() {
   command exec 5>"$re_place/go" 6<"$re_place/answer" 7>"$re_place/input" || return 1
   IFS= read -r re_line <&6 && [ "$re_line" = ready ] || return 1
   re_herald=
-  if sleep 0.01; then # or its timer could not (stream.sh)
+  if sleep 0.01; then # or its timer could not (launch.sh)
     flock -s 4 4<"$re_place/job.lock" >/dev/null 5>&- 6<&- 7>&- &
     re_herald=$!
   fi

@@ -39,6 +39,7 @@ re_await_quick_end() {
 
 # The same where a process waits for the job's lock already.
 re_await_herald() {
+  trap : USR1
   wait "$re_herald"
   set -- "$?"
   re_end_timer

@@ -94,6 +94,44 @@ TEST_P(PlaceTest, a_job_whose_client_has_no_input_sees_the_end_of_its_own) {
   EXPECT_EQ(attachment->end().exit_code, 0);
 }
 
+TEST_P(PlaceTest, an_attempt_that_comes_late_has_a_place_too_and_gets_the_streams_of_the_job) {
+  const auto spec =
+      own(split_job("echo begun; while [ ! -e \"$HOME/go\" ]; do sleep 0.05; done; echo end; exit 3"));
+  const auto first = m_remote.await(m_remote.jobs().launch_attached(spec, k_deadline));
+  EXPECT_EQ(first->launched().answer, Launch::started);
+  const auto second = m_remote.await(m_remote.jobs().launch_attached(spec, k_deadline));
+  EXPECT_EQ(second->launched().answer, Launch::started);
+  std::string output;
+  const auto read_until = [&](const std::string& end) {
+    while (!output.ends_with(end)) {
+      const auto chunk = m_remote.await(second->read());
+      if (chunk.stream == transport::Chunk::Stream::end) break;
+      output += chunk.data;
+    }
+  };
+  read_until("begun\n");
+  EXPECT_THAT(places(), testing::IsEmpty());
+  std::ofstream(m_remote.home() / "go").flush();
+  read_until("never");
+  EXPECT_EQ(output, "begun\nend\n");
+  EXPECT_EQ(second->end().exit_code, 3);
+}
+
+TEST_P(PlaceTest, a_job_whose_place_is_gone_hears_the_timers_signal) {
+  const auto spec = own(split_job("trap 'echo heard' USR1; kill -USR1 $$; echo end"));
+  const auto channel = wait_with_place(spec);
+  ASSERT_TRUE(wait_until([&] {
+    std::error_code busy;  // it may still be being filled
+    std::filesystem::remove_all(places()[0], busy);
+    return places().empty();
+  }));
+  const auto call = launch_call(spec, m_remote.shell(), "re_launch_attached");
+  m_remote.await(channel->write(remote::render_script(call.call(), "0123")));
+  m_remote.await(channel->wait());
+  ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
+  EXPECT_EQ(m_remote.read(spec.id, "log"), "heard\nend\n");
+}
+
 TEST_P(PlaceTest, a_job_has_nothing_on_its_input_and_holds_no_descriptor_of_ours_but_its_lock) {
   const auto spec = own(live_job("cat && ls -l /proc/self/fd | sed -n 's/.* -> //p'"));
   m_remote.launch(spec);
