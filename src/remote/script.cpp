@@ -6,8 +6,8 @@
 namespace re::remote {
 
 // Brace groups: the shell parses all of one before it runs any of it, so that a script cut anywhere is a
-// syntax error and nothing else. Before the first, what only looks: it takes a process, and the parser its
-// time.
+// syntax error and nothing else. Before the first, what only looks: where that takes a process, the parser
+// takes its time meanwhile.
 std::string render_library(std::string_view library) {
   std::string text = "if [ -n \"${re_login-}\" ] && ! re_on_marked_files re_are_marked; then\n";
   text += "[ \"$re_login\" = \"$(re_on_login_files re_list_login_files)\" ] &\nre_check=$!\nfi\n";

@@ -18,39 +18,44 @@ re_list_login_files() { # in a subshell
 
 # The list takes a process each time. So each file has a mark, an empty file of the same time, in a directory named by the
 # list, and so has each directory in which one could be replaced by another of the same time. That is asked by builtins
-# alone. Where the shell cannot compare nanoseconds, or where a file is a symbolic link, there are no marks.
+# alone. There are no marks where the shell cannot compare nanoseconds, and where a file is a symbolic link or cannot be
+# read. A file that keeps its time while it is written to is taken for unchanged.
 re_on_marked_files() {
-  re_on_login_files "$1" /etc/. /etc/zsh/. /etc/fish/. "$HOME"/. "$HOME"/.ssh/. "$HOME"/.config/fish/.
+  re_on_login_files "$1" /etc/. /etc/zsh/. /etc/fish/. "$HOME"/. "$HOME"/.ssh/. "$HOME"/.config/. "$HOME"/.config/fish/.
+}
+
+re_tells_times() {
+  [ "$HOME/.re/login/late" -nt "$HOME/.re/login/early" ] && [ "$HOME/.re/login/early" -ot "$HOME/.re/login/late" ]
+} 2>/dev/null
+
+re_may_have_marks() {
+  for re_file do
+    if [ -h "$re_file" ] || { [ -e "$re_file" ] && [ ! -r "$re_file" ]; }; then return 1; fi
+  done
 }
 
 re_has_mark() {
   if [ -e "$1" ]; then
-    [ ! -h "$1" ] && [ -e "$2" ] && ! [ "$1" -nt "$2" ] && ! [ "$1" -ot "$2" ]
+    [ ! -h "$1" ] && [ -r "$1" ] && [ -e "$2" ] && ! [ "$1" -nt "$2" ] && ! [ "$1" -ot "$2" ]
   else
     [ ! -e "$2" ]
   fi
 }
 
 re_are_marked() {
-  [ "$re_marks/late" -nt "$re_marks/early" ] && [ "$re_marks/early" -ot "$re_marks/late" ] || return 1
+  [ -n "$re_marks" ] && re_tells_times || return 1
   re_number=0
   for re_file do
     re_number=$((re_number + 1))
     re_has_mark "$re_file" "$re_marks/$re_number" || return 1
   done
-} 2>/dev/null
+}
 
 re_make_marks() {
-  if [ -d "$re_old" ]; then
-    cp -Rp "$re_old" "$re_marks" || return 1
-  else
-    mkdir "$re_marks" && touch -d '1970-01-02 00:00:00.1' "$re_marks/early" &&
-      touch -d '1970-01-02 00:00:00.2' "$re_marks/late" || return 1
-  fi
+  if [ -d "$re_old" ]; then cp -Rp "$re_old" "$re_marks"; else mkdir "$re_marks"; fi || return 1
   re_number=0
   for re_file do
     re_number=$((re_number + 1))
-    if [ -h "$re_file" ]; then return 1; fi
     re_has_mark "$re_file" "$re_marks/$re_number" && continue
     rm -f "$re_marks/$re_number"
     if [ -e "$re_file" ]; then touch -r "$re_file" "$re_marks/$re_number" || return 1; fi
@@ -58,12 +63,18 @@ re_make_marks() {
   re_are_marked "$@"
 }
 
-# Marks are made aside, and only while the list stays the same. A shell whose marks go or change lists the files.
+# re_mark_login_files HOST: marks are made aside, and only while the list stays the same. A shell whose marks go or change
+# lists the files. Other hosts may have the same home.
 re_mark_login_files() {
-  [ -d "$HOME/.re" ] && mkdir -p "$HOME/.re/login" || return
-  re_old=$re_marks re_marks=$HOME/.re/login/new.$$
+  [ -n "$re_marks" ] && [ -d "$HOME/.re" ] && [ ! -h "$HOME/.re/login" ] || return
+  if [ ! -e "$HOME/.re/login/late" ]; then
+    mkdir -p "$HOME/.re/login" && touch -d '1970-01-02 00:00:00.1' "$HOME/.re/login/early" &&
+      touch -d '1970-01-02 00:00:00.2' "$HOME/.re/login/late" || return
+  fi
+  re_tells_times && re_on_marked_files re_may_have_marks || return
+  re_old=$re_marks re_marks=$HOME/.re/login/$1.new.$$
   if re_on_marked_files re_make_marks && [ "$re_login" = "$(re_on_login_files re_list_login_files)" ]; then
-    for re_file in "$HOME"/.re/login/*; do
+    for re_file in "$HOME/.re/login/$1".*; do
       [ "$re_file" = "$re_marks" ] || rm -rf "$re_file"
     done
     mv "$re_marks" "$re_old"
@@ -73,9 +84,12 @@ re_mark_login_files() {
 
 re_login=$(re_on_login_files re_list_login_files)
 [ -n "$re_login" ] || exit 0
+re_word=
+{ read -r re_word </proc/sys/kernel/hostname; } 2>/dev/null
+case $re_word in '' | .* | -* | *[!A-Za-z0-9._-]*) re_word=host ;; esac
 re_marks=$(printf '%s' "$re_login" | cksum 2>/dev/null)
-re_marks=$HOME/.re/login/${re_marks%% *}.${re_marks##* }
-re_on_marked_files re_are_marked || (umask 077 && re_mark_login_files) 2>/dev/null
+if [ -n "$re_marks" ]; then re_marks=$HOME/.re/login/$re_word.${re_marks%% *}.${re_marks##* }; fi
+re_on_marked_files re_are_marked || (umask 077 && re_mark_login_files "$re_word") 2>/dev/null
 re_namespace=$(readlink /proc/self/ns/pid 2>/dev/null)
 re_clock=
 { read -r re_uptime re_word </proc/uptime && re_clock="${re_uptime%%.*} $(date +%s)"; } 2>/dev/null
