@@ -30,10 +30,10 @@ bool is_harmless(const std::string& text) {
 }
 
 template <class Value>
-Value value_of(const nlohmann::json& json, const char* key, Value otherwise) {
+Value value_of(const nlohmann::json& json, const char* key, const Value& otherwise) {
   const auto found = json.find(key);
   const auto* const value = found == json.end() ? nullptr : found->get_ptr<const Value*>();
-  return value == nullptr ? std::move(otherwise) : *value;
+  return value == nullptr ? otherwise : *value;
 }
 
 Error ended(std::string_view code, const JobId& id) {
@@ -66,7 +66,7 @@ Result<JupyterServer> parse_jupyter_server(std::string_view text) {
   if (!json.is_object()) return failure;
   JupyterServer server;
   const auto port = value_of<std::uint64_t>(json, "port", 0);
-  server.token = value_of<std::string>(json, "token", "");
+  server.token = value_of<std::string>(json, "token", {});
   server.base_url = value_of<std::string>(json, "base_url", "/");
   server.is_secure = value_of<bool>(json, "secure", false);
   const bool has_url = server.base_url.starts_with('/') && server.base_url.ends_with('/');

@@ -217,6 +217,7 @@ class Faults(testbed.TestCase):
         for name, options in (("mute", []), ("dumb", ["--no-master"])):
             # One of its own for each: the master, whose connection ends here, may make one more.
             with socket.create_server(("127.0.0.1", 0)) as silent:
+                silent.settimeout(60)
                 local.add_remote(remote, name=name, port=silent.getsockname()[1])
                 running = local.spawn("re", "async", "-i", name, *options, "true", stdout=-1, stderr=-1)
                 heard, _ = silent.accept()
