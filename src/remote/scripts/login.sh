@@ -67,17 +67,19 @@ re_make_marks() {
 # lists the files. Other hosts may have the same home.
 re_mark_login_files() {
   [ -n "$re_marks" ] && [ -d "$HOME/.re" ] && [ ! -h "$HOME/.re/login" ] || return
-  if [ ! -e "$HOME/.re/login/late" ]; then
+  if ! { [ -e "$HOME/.re/login/early" ] && [ -e "$HOME/.re/login/late" ]; }; then
     mkdir -p "$HOME/.re/login" && touch -d '1970-01-02 00:00:00.1' "$HOME/.re/login/early" &&
-      touch -d '1970-01-02 00:00:00.2' "$HOME/.re/login/late" || return
+      touch -d '1970-01-02 00:00:00.100000001' "$HOME/.re/login/late" || return
   fi
   re_tells_times && re_on_marked_files re_may_have_marks || return
-  re_old=$re_marks re_marks=$HOME/.re/login/$1.new.$$
+  re_old=$re_marks re_marks=$HOME/.re/login/$1@new.$$
   if re_on_marked_files re_make_marks && [ "$re_login" = "$(re_on_login_files re_list_login_files)" ]; then
-    for re_file in "$HOME/.re/login/$1".*; do
-      [ "$re_file" = "$re_marks" ] || rm -rf "$re_file"
+    for re_file in "$HOME/.re/login/$1"@*; do
+      case $re_file in *@new.*) kill -0 "${re_file##*.}" && continue ;; esac
+      rm -rf "$re_file"
     done
-    mv "$re_marks" "$re_old"
+    [ -d "$re_old" ] || mv "$re_marks" "$re_old"
+    find "$HOME/.re/login" -type d -name '*@*' -mtime +30 -prune -exec rm -rf {} + # of hosts that had another name
   fi
   rm -rf "$re_marks"
 }
@@ -88,7 +90,7 @@ re_word=
 { read -r re_word </proc/sys/kernel/hostname; } 2>/dev/null
 case $re_word in '' | .* | -* | *[!A-Za-z0-9._-]*) re_word=host ;; esac
 re_marks=$(printf '%s' "$re_login" | cksum 2>/dev/null)
-if [ -n "$re_marks" ]; then re_marks=$HOME/.re/login/$re_word.${re_marks%% *}.${re_marks##* }; fi
+if [ -n "$re_marks" ]; then re_marks=$HOME/.re/login/$re_word@${re_marks%% *}.${re_marks##* }; fi
 re_on_marked_files re_are_marked || (umask 077 && re_mark_login_files "$re_word") 2>/dev/null
 re_namespace=$(readlink /proc/self/ns/pid 2>/dev/null)
 re_clock=

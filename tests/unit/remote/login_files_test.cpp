@@ -110,7 +110,7 @@ TEST_P(LoginFilesTest, a_file_that_cannot_be_read_any_more_has_changed) {
 }
 
 TEST_P(LoginFilesTest, a_link_is_not_followed_and_nothing_behind_it_removed) {
-  write("dotfiles/1.2.3", "precious");
+  write("dotfiles/host@1.2", "precious");
   fs::create_directory_symlink("../dotfiles", home() / ".re/login");
   EXPECT_EQ(found_after(""), "listed");
   EXPECT_EQ(std::distance(fs::directory_iterator(home() / "dotfiles"), fs::directory_iterator()), 2);
