@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "re/base/strings.hpp"
+
 namespace re {
 
 namespace {
@@ -21,15 +23,7 @@ std::string shell_quote(std::string_view word) {
   // A leading '=' is a command look-up in zsh; quoting it costs nothing.
   if (!word.empty() && word.front() != '=' && std::all_of(word.begin(), word.end(), is_plain))
     return std::string(word);
-  std::string quoted = "'";
-  quoted.reserve(word.size() + word.size() / 16 + 2);
-  for (std::size_t at = 0; at <= word.size();) {
-    const std::size_t end = std::min(word.find('\'', at), word.size());
-    quoted.append(word, at, end - at);
-    if (end < word.size()) quoted += "'\\''";
-    at = end + 1;
-  }
-  return quoted += '\'';
+  return "'" + replace_all(word, "'", "'\\''") + "'";
 }
 
 std::string shell_join(std::span<const std::string> words) {
