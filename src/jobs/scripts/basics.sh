@@ -38,8 +38,8 @@ re_find_exit() {
   done
 }
 
-# re_ticks PID: in re_start when the process began, in clock ticks since boot, and in re_parent its parent. The name in the second field may
-# hold blanks, parentheses and newlines: what counts stands behind the last ") ".
+# re_ticks PID: in re_start when the process began, in clock ticks since boot, and in re_parent its parent. The name in the
+# second field may hold blanks, parentheses and newlines: what counts stands behind the last ") ".
 re_ticks() {
   re_start=- re_parent=- re_stat=
   { while IFS= read -r re_line; do re_stat="$re_stat$re_line "; done <"/proc/$1/stat"; } 2>/dev/null

@@ -107,11 +107,12 @@ re_doctor() {
   re_fact shell "${SHELL-}"
   re_fact umask "$(umask)"
   re_fact system "$(uname -s)"
-  [ ! -r /proc/self/stat ] || echo 'proc yes'
+  [ ! -r /proc/self/stat ] || re_fact proc yes
   for re_name in rsync flock setsid tail ln mkfifo sha256sum shasum openssl tmux docker nvidia-smi python3 sinfo \
     jupyter-lab jupyter-notebook jupyter-server jupyter apptainer singularity; do
-    re_path=$(command -v "$re_name") && re_fact "tool" "$re_name $re_path"
+    re_path=$(command -v "$re_name") && re_fact tool "$re_name $re_path"
   done
+  re_print_facts
   re_scratch=$(mktemp -d /dev/shm/re.XXXXXX 2>/dev/null || mktemp -d) || { echo 'no_scratch yes'; return 0; }
   re_asked=
   re_doctor_ask

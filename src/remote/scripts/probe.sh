@@ -1,7 +1,17 @@
 # Functions of a ScriptCall (include/re/remote/host.hpp). One line per fact on stdout: a key, a blank, the value
 # (src/remote/probe_text.cpp reads them). What a host cannot say is left out.
 
-re_fact() { [ -z "$2" ] || printf '%s %s\n' "$1" "$2"; }
+# The facts go out together: each write would be a packet of its own.
+re_facts=
+re_fact() {
+  [ -z "$2" ] || re_facts="$re_facts$1 $2
+"
+}
+
+re_print_facts() {
+  printf '%s' "$re_facts"
+  re_facts=
+}
 
 # Sets re_word to the N-th word of the text.
 re_take_word() {
@@ -38,8 +48,8 @@ re_step() {
 }
 
 # re_await NAME SECONDS KEEPER: sets re_code to the exit code of a step of this background process, or to "hangs" when it
-# does not end in time. It is killed then, behind its keeper, which would begin the next step; one that cannot be killed (it waits in the kernel) is left, with all the descriptors
-# above 2 that it was given.
+# does not end in time. It is killed then, behind its keeper, which would begin the next step; one that cannot be killed (it
+# waits in the kernel) is left, with all the descriptors above 2 that it was given.
 re_await() {
   re_code=
   re_looks=0 # what is quick is seen to end soon
@@ -63,10 +73,10 @@ re_await() {
   kill -9 "$3" ${re_text:+"$re_text"} 2>/dev/null
 }
 
-# re_print_output KEY NAME
-re_print_output() {
+# re_add_output KEY NAME: each line of a step's output is a fact.
+re_add_output() {
   while IFS= read -r re_line || [ -n "$re_line" ]; do
-    printf '%s %s\n' "$1" "$re_line"
+    re_fact "$1" "$re_line"
   done <"$re_scratch.$2"
 }
 
@@ -124,11 +134,19 @@ re_probe_system() {
   re_probe_load
   re_probe_memory
   for re_name in rsync python3 python tmux docker apptainer flock setsid nvidia-smi; do
-    command -v "$re_name" >/dev/null 2>&1 || continue
-    printf 'tool %s ' "$re_name"
-    command -v "$re_name"
+    re_find_tool "$re_name" && re_fact "tool $re_name" "$re_text"
   done
+  re_print_facts # what is asked next may never end
 }
+
+# Sets re_text to where it is.
+re_find_tool() {
+  if [ -n "$re_scratch" ]; then # without a process
+    command -v "$1" >"$re_scratch.tool" && read -r re_text <"$re_scratch.tool"
+  else
+    re_text=$(command -v "$1")
+  fi
+} 2>/dev/null
 
 # Sets re_system to what `uname -snrm` says: system, node, release, machine. Linux has them in files.
 re_find_system() {
@@ -178,13 +196,13 @@ re_begin_disk() {
 re_end_disk() {
   re_await disk 2 "$re_disk_keeper"
   if [ "$re_code" = hangs ]; then
-    echo "disk_hangs $re_target"
+    re_fact disk_hangs "$re_target"
     return 0
   fi
   re_text=
   while IFS= read -r re_line; do
     case $re_line in
-      disk_*) printf '%s\n' "$re_line" ;;
+      disk_*) re_fact "${re_line%% *}" "${re_line#* }" ;;
       *) re_text=$re_line ;; # the last one of df
     esac
   done <"$re_scratch.disk"
@@ -269,7 +287,7 @@ re_is_first_pid_namespace() {
 }
 
 # nvidia-smi's pids are those of the first pid namespace; elsewhere they would name strangers.
-re_print_owners() {
+re_add_owners() {
   [ -s "$re_scratch.app" ] && re_is_first_pid_namespace || return 0
   while IFS=', ' read -r re_pid _; do
     case $re_pid in '' | *[!0-9]*) continue ;; esac
@@ -288,7 +306,7 @@ re_begin_gpus() {
   re_smi_keeper=
   command -v nvidia-smi >/dev/null 2>&1 || return 0
   if ! re_lock_smi "$1"; then
-    echo 'smi_code held'
+    re_fact smi_code held
     return 0
   fi
   re_fields=index,name,uuid,memory.total,memory.used,memory.free,utilization.gpu,temperature.gpu
@@ -301,19 +319,19 @@ re_end_gpus() {
   [ -n "$re_smi_keeper" ] || return 0
   if [ "$2" = processes ]; then re_wait_for_smi "$1" app; else re_wait_for_smi "$1" smi; fi 2>/dev/null
   re_await_gpus "$re_left" "$2"
-  echo "smi_code $re_code"
-  echo "smi_fields $re_fields"
-  re_print_output smi smi
+  re_fact smi_code "$re_code"
+  re_fact smi_fields "$re_fields"
+  re_add_output smi smi
   [ "$re_code" != hangs ] || return 0
   if [ "$2" = processes ] && [ -z "$re_unknown" ]; then
     re_await app "$re_left" "$re_smi_keeper"
-    echo "app_code $re_code"
-    [ "$re_code" = hangs ] || { re_print_output app app; re_print_owners; }
+    re_fact app_code "$re_code"
+    [ "$re_code" = hangs ] || { re_add_output app app; re_add_owners; }
   fi
   [ "$re_code" != hangs ] && re_has_slices || return 0
   re_step list nvidia-smi -L </dev/null >/dev/null 2>&1 &
   re_await list "$1" "$!"
-  [ "$re_code" = hangs ] || re_print_output list list
+  [ "$re_code" = hangs ] || re_add_output list list
 }
 
 re_has_slices() {
@@ -352,5 +370,6 @@ re_probe() {
   re_end_disk
   exec 9>&-
   rm -f "$re_scratch".*
-  echo 'complete yes'
+  re_fact complete yes
+  re_print_facts
 }
