@@ -30,12 +30,6 @@ class Echo(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # Every transport, over the connection master and without.
 WAYS = [(transport, *master) for transport in ("ssh2", "openssh", "local") for master in ((), ("--no-master",))]
 
@@ -144,7 +138,10 @@ class Forward(testbed.TestCase):
 
     def test_a_refused_port_costs_one_connection_only(self):
         echo = self.echo()
-        closed = free_port()
+        unheard = socket.socket()  # it has the port, so that nobody else gets it, and does not listen
+        self.addCleanup(unheard.close)
+        unheard.bind(("127.0.0.1", 0))
+        closed = unheard.getsockname()[1]
         for way in WAYS:
             with self.subTest(way):
                 local, master = self.bed(*way)
