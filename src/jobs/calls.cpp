@@ -78,7 +78,7 @@ std::string place_preparation(const model::JobSpec& spec, const std::string& she
   std::vector<std::string> words = {"re_prepare_place", shell, has_own_tree ? spec.project_id : std::string(),
                                     spec.project_path};
   words.insert(words.end(), spec.shared.begin(), spec.shared.end());
-  return bundle({scripts::start, scripts::trees, scripts::place}) + text_of_supervisor() + shell_join(words) +
+  return script_text(std::array<std::string_view, 2>{scripts::trees, scripts::place}) + shell_join(words) +
          "\nre_link_ahead\n";
 }
 

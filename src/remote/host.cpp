@@ -129,50 +129,54 @@ Host::Host(std::unique_ptr<transport::Connection> connection, std::string name)
 
 Host::~Host() = default;
 
-Async<std::unique_ptr<transport::Channel>> Host::open_shell(std::string preamble) {
+// \param preamble  what a shell of the kind is given that is started ahead for the next call: none, where this one is not
+// to come from those
+Async<Host::Shell> Host::open_shell(std::string_view library, std::string preamble) {
   transport::ExecRequest request;
   request.command = transport::k_shell_command;
   request.preamble = std::move(preamble);
-  co_return co_await m_connection->exec(std::move(request));
+  Shell shell;
+  shell.channel = co_await m_connection->exec(std::move(request));
+  shell.script = render_library(shell.channel->has_preamble() ? std::string_view() : library);
+  co_return shell;
 }
 
 Async<void> Host::expect(std::string library, std::string preparation, std::chrono::milliseconds deadline) {
   m_expected_library = std::move(library);
-  const std::string script = render_library(m_expected_library);
-  const std::string preamble = std::string(scripts::login) + preparation;
-  std::unique_ptr<transport::Channel> channel;
+  const std::string preamble = render_preamble(m_expected_library, preparation);
+  Shell shell;
   try {
     const std::string what = "waiting for a shell on " + m_name;
     co_await sys::with_deadline(deadline, what, [&]() -> Async<void> {
-      channel = co_await open_shell(preamble);
-      co_await channel->write(script);
+      shell = co_await open_shell(m_expected_library, preamble);
+      co_await shell.channel->write(shell.script);
     });
-    m_expected = std::move(channel);
+    m_expected = std::move(shell.channel);
     co_return;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
   }
-  if (channel) co_await channel->close();
+  if (shell.channel) co_await shell.channel->close();
 }
 
 // Nothing when it has to be tried once more.
 Async<std::unique_ptr<ScriptRun>> Host::start_once(const ScriptCall& call, Attempt attempt) {
   const std::string nonce = sys::random_hex(k_nonce_bytes);
-  auto channel = std::move(m_expected);
-  if (channel && call.library != m_expected_library) {
-    co_await channel->close();
-    channel.reset();
+  Shell shell{std::move(m_expected), {}};
+  if (shell.channel && call.library != m_expected_library) {
+    co_await shell.channel->close();
+    shell.channel.reset();
   }
-  std::string script = channel ? render_call(call, nonce) : render_script(call, nonce);
-  if (!channel) {
+  if (!shell.channel) {
     std::string preamble;
-    if (attempt == Attempt::first) preamble = std::string(scripts::login) + call.preparation;
-    channel = co_await open_shell(std::move(preamble));
+    if (attempt == Attempt::first) preamble = render_preamble(call.library, call.preparation);
+    shell = co_await open_shell(call.library, std::move(preamble));
   }
-  auto run = std::make_unique<MarkedRun>(std::move(channel), nonce, m_name);
+  shell.script += render_call(call, nonce);
+  auto run = std::make_unique<MarkedRun>(std::move(shell.channel), nonce, m_name);
   auto begun = MarkedRun::Begun::stale_login;
   try {
-    begun = co_await run->begin(std::move(script));
+    begun = co_await run->begin(std::move(shell.script));
   } catch (const Error& error) {
     const bool may_repeat = attempt == Attempt::first && call.repeat == ScriptCall::Repeat::allowed;
     if (error.kind() != ErrorKind::unreachable || !may_repeat) throw;

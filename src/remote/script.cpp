@@ -2,8 +2,17 @@
 #include "re/remote/host.hpp"
 
 #include "remote/login.hpp"
+#include "remote/scripts.hpp"
 
 namespace re::remote {
+
+std::string render_preamble(std::string_view library, std::string_view preparation) {
+  std::string text(scripts::login);
+  text += library;
+  text += '\n';
+  text += preparation;
+  return text;
+}
 
 // Brace groups: the shell parses all of one before it runs any of it, so that a script cut anywhere is a
 // syntax error and nothing else. Before the first, what only looks: where that takes a process, the parser

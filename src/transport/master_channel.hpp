@@ -9,9 +9,14 @@ namespace re::transport {
 class MasterChannel final : public Channel {
  public:
   /// \param destination for messages
-  MasterChannel(MasterSocket control, ChannelStreams streams, std::string destination)
-      : m_control(std::move(control)), m_streams(std::move(streams)), m_destination(std::move(destination)) {}
+  /// \param opened the body of the frame that the channel came with
+  MasterChannel(MasterSocket control, ChannelStreams streams, std::string destination, std::string_view opened)
+      : m_control(std::move(control)),
+        m_streams(std::move(streams)),
+        m_destination(std::move(destination)),
+        m_has_preamble(opened == master::k_with_preamble) {}
 
+  [[nodiscard]] bool has_preamble() const override { return m_has_preamble; }
   Async<Chunk> read() override;
   Async<void> write(std::string_view data) override;
   Async<void> close_input() override;
@@ -29,6 +34,7 @@ class MasterChannel final : public Channel {
   std::string m_destination;
   std::optional<sys::ExitStatus> m_status;
   std::optional<Error> m_failure;
+  bool m_has_preamble;
   bool m_is_closed = false;
 };
 

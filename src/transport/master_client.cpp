@@ -253,7 +253,7 @@ class MasterConnection final : public Connection {
     ChannelStreams::Ends ours{std::move(ends[0]), std::move(ends[1]), std::move(ends[2])};
     ChannelStreams streams(co_await asio::this_coro::executor, std::move(ours));
     co_return std::make_unique<MasterChannel>(std::move(*greeted.socket), std::move(streams),
-                                              m_info.destination);
+                                              m_info.destination, answer->body);
   }
 
   Async<void> connect_again(bool directly) {

@@ -134,7 +134,7 @@ Async<void> Exchange::serve(std::shared_ptr<MasterSocket> client) {
     std::vector<int> descriptors;
     descriptors.reserve(m_theirs.size());
     for (const auto& fd : m_theirs) descriptors.push_back(fd.get());
-    std::string opened = master::frame(Type::opened);
+    std::string opened = master::frame(Type::opened, m_has_preamble ? master::k_with_preamble : "");
     co_await client->send(std::move(opened), std::move(descriptors));
     m_theirs.clear();
     m_client = std::move(client);

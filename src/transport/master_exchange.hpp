@@ -25,6 +25,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
+  /// What the client is told of the process: that it has read the preamble of this client's request.
+  void set_preamble_read() { m_has_preamble = true; }
   /// The process has ended, or the connection has.
   [[nodiscard]] bool has_ended() const { return m_end.has_value(); }
   /// Hands the other ends to the client, serves it until it lets go, and tells it how the process ended.
@@ -61,6 +63,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::vector<sys::Fd> m_theirs;
   Streams m_streams;
   bool m_is_broken = false;          ///< it ended with an error
+  bool m_has_preamble = false;
   std::optional<std::string> m_end;  ///< the frame that says how it ended
   std::chrono::steady_clock::time_point m_heard_at;
 };

@@ -30,12 +30,14 @@ enum class Type : std::uint8_t {
   note,
   banner,
   failed,
-  opened,  ///< beside it the descriptors: input, output, and of a process error
+  opened,  ///< beside it the descriptors: input, output, and of a process error; empty or k_with_preamble
   ended,   ///< the process's exit status
   standing,
 };
 
 inline constexpr std::uint32_t k_frame_limit = 1U << 20U;
+/// What an opened channel's frame says of a process that has the request's preamble already.
+inline constexpr std::string_view k_with_preamble = "preamble";
 
 struct Frame {
   Type type = Type::hello;

@@ -29,9 +29,11 @@ constexpr auto k_longest_rest = 1s;
 Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
   while (is_kind_of(request) && !m_has_ended) {
     while (!m_ready.empty()) {
-      const auto exchange = std::move(m_ready.front().exchange);
+      const Ready ready = std::move(m_ready.front());
       m_ready.pop_front();
-      if (!exchange->has_ended()) co_return exchange;
+      if (ready.exchange->has_ended()) continue;
+      if (ready.preamble == request.preamble) ready.exchange->set_preamble_read();
+      co_return ready.exchange;
     }
     if (m_starting == 0) break;
     ++m_takers;
@@ -94,7 +96,7 @@ Async<void> ReadyProcesses::start_one(ExecRequest request, std::shared_ptr<const
   if (m_has_ended || !is_kind_of(request)) {
     co_await exchange->close();
   } else {
-    m_ready.push_back({std::move(exchange), steady_clock::now()});
+    m_ready.push_back({std::move(exchange), std::move(request.preamble), steady_clock::now()});
   }
 }
 

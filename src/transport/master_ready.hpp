@@ -19,7 +19,7 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
         m_changed(executor, std::chrono::steady_clock::time_point::max()) {}
 
   /// A process started for such a request, whatever its preamble was, also one that is just being started;
-  /// nothing where there is none.
+  /// nothing where there is none. The exchange knows whether it was this one.
   Async<std::shared_ptr<Exchange>> take(ExecRequest request);
   /// To be told of every request, when its process is there: where they come closely after each other, starts
   /// as many as the next ones will want, for requests like this one. Throws Error as Connection::exec
@@ -41,6 +41,7 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   Async<void> rest(std::shared_ptr<const Exchange> served);
   struct Ready {
     std::shared_ptr<Exchange> exchange;
+    std::string preamble;
     std::chrono::steady_clock::time_point since;
   };
 

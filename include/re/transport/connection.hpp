@@ -37,8 +37,8 @@ struct ExecRequest {
   std::string command;
   std::optional<PtyRequest> pty;
   /// A connection that starts such a process ahead, for the next request that has a preamble too and is equal
-  /// but for that, gives it this input first; otherwise it is not sent. Empty: the process is not to be
-  /// started ahead.
+  /// but for that, gives it this input first (Channel::has_preamble); otherwise it is not sent. Empty: the
+  /// process is not to be started ahead.
   std::string preamble = {};
 
   bool operator==(const ExecRequest&) const = default;
@@ -54,6 +54,8 @@ class Channel {
  public:
   virtual ~Channel() = default;
 
+  /// Whether the process was started ahead and has read the preamble of the very request that has got it.
+  [[nodiscard]] virtual bool has_preamble() const { return false; }
   /// The next output, in order within each stream, at most 64 KiB. Applies back-pressure: what is not read is
   /// not taken from the peer beyond a bounded window.
   virtual Async<Chunk> read() = 0;

@@ -38,6 +38,22 @@ inline bool wait_until(const std::function<bool()>& condition, std::chrono::seco
   return true;
 }
 
+/// Of a process that was started ahead.
+class AheadChannel final : public transport::Channel {
+ public:
+  explicit AheadChannel(std::unique_ptr<transport::Channel> channel) : m_channel(std::move(channel)) {}
+  [[nodiscard]] bool has_preamble() const override { return true; }
+  Async<transport::Chunk> read() override { return m_channel->read(); }
+  Async<void> write(std::string_view data) override { return m_channel->write(data); }
+  Async<void> close_input() override { return m_channel->close_input(); }
+  Async<void> resize(sys::WindowSize size) override { return m_channel->resize(size); }
+  Async<sys::ExitStatus> wait() override { return m_channel->wait(); }
+  Async<void> close() override { return m_channel->close(); }
+
+ private:
+  std::unique_ptr<transport::Channel> m_channel;
+};
+
 /// Like the local transport, but with the shell given in place of /bin/sh.
 class ShellConnection final : public transport::Connection {
  public:
@@ -52,8 +68,9 @@ class ShellConnection final : public transport::Connection {
     request.environment = {{"HOME", m_home}, {"PATH", m_home + "/bin:" + (path == nullptr ? "" : path)}};
     request.directory = m_home;
     auto channel = transport::start_process(m_executor, request);
-    if (m_is_ahead) co_await channel->write(wanted.preamble);
-    co_return channel;
+    if (!m_is_ahead || wanted.preamble.empty()) co_return channel;
+    co_await channel->write(wanted.preamble);
+    co_return std::make_unique<AheadChannel>(std::move(channel));
   }
   Async<std::unique_ptr<transport::Channel>> open_forward(std::string, unsigned short) override {
     throw Error(ErrorKind::unsupported, "no forwards in this test");

@@ -193,7 +193,9 @@ class Attempt {
         m_file(file) {}
 
   static std::string text(const OwnedCall& call, Shell shell) {
-    return (shell == Shell::ready ? call.preparation : "") + remote::render_script(call.call(), "0123");
+    if (shell == Shell::cold) return remote::render_script(call.call(), "0123");
+    return remote::render_preamble(call.library, call.preparation) + remote::render_library({}) +
+           remote::render_call(call.call(), "0123");
   }
   [[nodiscard]] std::size_t size() const { return m_text.size(); }
 

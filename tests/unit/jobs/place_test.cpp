@@ -45,7 +45,7 @@ class PlaceTest : public testing::TestWithParam<std::string> {
     ShellConnection connection(m_remote.io().get_executor(), m_remote.shell(), m_remote.home());
     auto channel = m_remote.await(connection.exec({}));
     const auto call = launch_call(spec, m_remote.shell(), "re_launch");
-    m_remote.await(channel->write(call.preparation));
+    m_remote.await(channel->write(remote::render_preamble(call.library, call.preparation)));
     EXPECT_TRUE(wait_until([&] {
       const auto found = places();
       return found.size() == 1 && !std::filesystem::exists(found[0] / "go") &&
@@ -85,6 +85,7 @@ TEST_P(PlaceTest, a_job_whose_client_has_no_input_sees_the_end_of_its_own) {
   const auto spec = own(split_job("cat; echo end"));
   LaunchOptions options;
   options.input = Input::nothing;
+  m_remote.await(m_remote.jobs().expect_launch(spec, k_deadline));
   const auto attachment = m_remote.await(m_remote.jobs().launch_attached(spec, k_deadline, options));
   std::string output;
   for (auto chunk = m_remote.await(attachment->read()); chunk.stream != transport::Chunk::Stream::end;
@@ -126,7 +127,7 @@ TEST_P(PlaceTest, a_job_whose_place_is_gone_hears_the_timers_signal) {
     return places().empty();
   }));
   const auto call = launch_call(spec, m_remote.shell(), "re_launch_attached");
-  m_remote.await(channel->write(remote::render_script(call.call(), "0123")));
+  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
   m_remote.await(channel->wait());
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
   EXPECT_EQ(m_remote.read(spec.id, "log"), "heard\nend\n");
@@ -170,8 +171,9 @@ TEST_P(PlaceTest, a_tree_of_another_snapshot_is_made_anew) {
   ShellConnection connection(m_remote.io().get_executor(), m_remote.shell(), m_remote.home());
   const auto channel = m_remote.await(connection.exec({}));
   const auto call = launch_call(wanted, m_remote.shell(), "re_launch");
-  m_remote.await(channel->write(launch_call(before, m_remote.shell(), "re_launch").preparation));
-  m_remote.await(channel->write(remote::render_script(call.call(), "0123")));
+  const std::string preparation = launch_call(before, m_remote.shell(), "re_launch").preparation;
+  m_remote.await(channel->write(remote::render_preamble(call.library, preparation)));
+  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
   EXPECT_EQ(m_remote.await(channel->wait()).code, 0);
   ASSERT_TRUE(m_remote.wait_for(wanted.id, JobState::done));
   EXPECT_EQ(m_remote.read(wanted.id, "log"), "file\ntwo\n");
@@ -211,7 +213,7 @@ TEST_P(PlaceTest, what_waits_there_is_killed_and_the_job_is_supervised_all_the_s
     }));
   }
   const auto call = launch_call(spec, m_remote.shell(), "re_launch");
-  m_remote.await(channel->write(remote::render_script(call.call(), "0123")));
+  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
   m_remote.await(channel->wait());
   EXPECT_NE(m_remote.launch(spec).answer, Launch::lost);
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));

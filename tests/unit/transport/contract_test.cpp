@@ -269,6 +269,27 @@ TEST_P(TransportContract, several_channels_live_side_by_side) {
   });
 }
 
+TEST_P(TransportContract, a_process_that_was_started_ahead_says_whose_preamble_it_has) {
+  m_runner.run([&]() -> Async<void> {
+    bool was_ahead = false;
+    for (int i = 0; i < 12; ++i) {
+      const std::string word = i % 4 == 3 ? "other" : "same";
+      ExecRequest request;
+      request.command = "exec /bin/sh -s";
+      request.preamble = "word=" + word + "\n";
+      auto channel = co_await m_connection->exec(std::move(request));
+      const std::string script = "echo \"${word-none}\"\n";
+      co_await channel->write(script);
+      co_await channel->close_input();
+      const auto output = co_await read_all(*channel);
+      EXPECT_EQ(channel->has_preamble(), output.output == word + "\n") << i << ": " << output.output;
+      was_ahead = was_ahead || channel->has_preamble();
+      co_await channel->close();
+    }
+    EXPECT_EQ(was_ahead, has_master());
+  });
+}
+
 TEST_P(TransportContract, what_is_not_read_is_not_buffered_without_bound) {
   const auto done = m_directory.path() / "done";
   m_runner.run([&]() -> Async<void> {
