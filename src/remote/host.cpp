@@ -129,8 +129,8 @@ Host::Host(std::unique_ptr<transport::Connection> connection, std::string name)
 
 Host::~Host() = default;
 
-// \param preamble  what a shell of the kind is given that is started ahead for the next call: none, where this one is not
-// to come from those
+// \param preamble  what a shell of the kind is given that is started ahead for the next call: none, where
+// this one is not to come from those
 Async<Host::Shell> Host::open_shell(std::string_view library, std::string preamble) {
   transport::ExecRequest request;
   request.command = transport::k_shell_command;

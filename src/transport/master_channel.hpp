@@ -10,7 +10,8 @@ class MasterChannel final : public Channel {
  public:
   /// \param destination for messages
   /// \param opened the body of the frame that the channel came with
-  MasterChannel(MasterSocket control, ChannelStreams streams, std::string destination, std::string_view opened)
+  MasterChannel(MasterSocket control, ChannelStreams streams, std::string destination,
+                std::string_view opened)
       : m_control(std::move(control)),
         m_streams(std::move(streams)),
         m_destination(std::move(destination)),

@@ -62,7 +62,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Descriptor m_error;
   std::vector<sys::Fd> m_theirs;
   Streams m_streams;
-  bool m_is_broken = false;          ///< it ended with an error
+  bool m_is_broken = false;  ///< it ended with an error
   bool m_has_preamble = false;
   std::optional<std::string> m_end;  ///< the frame that says how it ended
   std::chrono::steady_clock::time_point m_heard_at;

@@ -27,17 +27,18 @@ struct ScriptCall {
   /// it may have run.
   enum class Repeat { allowed, forbidden } repeat = Repeat::allowed;
   /// What a shell that is started ahead for the next call does once it has the library, for a call like this
-  /// one: shell text that leaves what it made in the shell. A call without one does not want what another left: then
-  /// $re_place, if it is set, is emptied, and the descriptors 5 to 7 are closed.
+  /// one: shell text that leaves what it made in the shell. A call without one does not want what another
+  /// left: then $re_place, if it is set, is emptied, and the descriptors 5 to 7 are closed.
   std::string preparation = {};
   /// More of the library, that a call needs beside what was sent ahead (Host::expect); must outlive the call.
   std::string_view more = {};
 };
 
-/// What a shell that is started ahead is given: it looks at the state of the login files, and has the library.
+/// What a shell that is started ahead is given: it looks at the state of the login files, and has the
+/// library.
 std::string render_preamble(std::string_view library, std::string_view preparation);
-/// What is sent for a call: first its library, which may go ahead of the rest; empty where the shell has it. A
-/// prefix of both together that lacks even one byte of the closing line has no effect.
+/// What is sent for a call: first its library, which may go ahead of the rest; empty where the shell has it.
+/// A prefix of both together that lacks even one byte of the closing line has no effect.
 std::string render_library(std::string_view library);
 std::string render_call(const ScriptCall& call, std::string_view nonce);
 std::string render_script(const ScriptCall& call, std::string_view nonce);
