@@ -73,10 +73,12 @@ re_await() {
   kill -9 "$3" ${re_text:+"$re_text"} 2>/dev/null
 }
 
-# re_add_output KEY NAME: each line of a step's output is a fact.
+# re_add_output KEY NAME: each line of a step's output is a fact. To gather many takes the square of their number.
 re_add_output() {
+  re_count=0
   while IFS= read -r re_line || [ -n "$re_line" ]; do
     re_fact "$1" "$re_line"
+    [ "$(((re_count += 1) % 100))" -ne 0 ] || re_print_facts
   done <"$re_scratch.$2"
 }
 
@@ -346,7 +348,8 @@ re_make_scratch() {
   umask 077
   for re_scratch in /dev/shm "${TMPDIR:-/tmp}" "$HOME"; do
     re_scratch=$re_scratch/re.${re_nonce:?}
-    printf '' 2>/dev/null >"$re_scratch.smi" && return 0
+    echo 2>/dev/null >"$re_scratch.smi" && return 0 # a full file system takes an empty file
+    rm -f "$re_scratch.smi"
   done
   return 1
 }
