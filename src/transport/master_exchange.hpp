@@ -25,8 +25,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// What the client is told of the process: that it has read the preamble of this client's request.
-  void set_preamble_read() { m_has_preamble = true; }
+  /// What the client is told of the process: that it was given the preamble of this client's request.
+  void set_preamble_given() { m_has_preamble = true; }
   /// The process has ended, or the connection has.
   [[nodiscard]] bool has_ended() const { return m_end.has_value(); }
   /// Hands the other ends to the client, serves it until it lets go, and tells it how the process ended.

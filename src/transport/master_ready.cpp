@@ -30,9 +30,9 @@ Async<std::shared_ptr<Exchange>> ReadyProcesses::take(ExecRequest request) {
   while (is_kind_of(request) && !m_has_ended) {
     while (!m_ready.empty()) {
       const Ready ready = std::move(m_ready.front());
-      m_ready.pop_front();
+      m_ready.pop_front();  // the oldest: what nobody takes would stand in for a new one
       if (ready.exchange->has_ended()) continue;
-      if (ready.preamble == request.preamble) ready.exchange->set_preamble_read();
+      if (ready.preamble == request.preamble) ready.exchange->set_preamble_given();
       co_return ready.exchange;
     }
     if (m_starting == 0) break;
@@ -62,7 +62,7 @@ Async<void> ReadyProcesses::prepare(ExecRequest request, std::shared_ptr<const E
   if (!is_kind_of(request) || doubt == Doubt::yes) {
     while (!m_ready.empty()) co_await give_up_one();
   }
-  m_request = request;
+  m_request = {request.command, request.pty};
   if (doubt == Doubt::yes)
     co_await start_one(request, nullptr);  // what is being started since long is no answer
   while (m_ready.size() + m_starting < count) co_await start_one(request, served);

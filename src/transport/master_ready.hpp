@@ -48,7 +48,7 @@ class ReadyProcesses : public std::enable_shared_from_this<ReadyProcesses> {
   boost::asio::any_io_executor m_executor;
   std::shared_ptr<MasterLink> m_link;
   std::deque<Ready> m_ready;  ///< the oldest first
-  ExecRequest m_request;      ///< what they were started for
+  ExecRequest m_request;      ///< what they were started for, without a preamble
   unsigned m_starting = 0;
   std::chrono::steady_clock::time_point m_asked_at;
   bool m_has_ended = false;

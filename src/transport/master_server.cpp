@@ -270,6 +270,7 @@ void MasterServer::Parts::drop(const std::string& key, const LinkPtr& link) {
 Async<void> MasterServer::Parts::exec(Client client, std::string body) {
   auto call = master::parse_exec(body);
   if (!call) throw Error(ErrorKind::protocol, "a client's call cannot be understood");
+  std::string().swap(body);  // it is as long as the process lives
   const auto self = shared_from_this();
   Opening opening = [self, key = call->key, request = std::move(call->request)](Held held) {
     return self->start(key, std::move(held), request);
@@ -368,6 +369,7 @@ Async<void> MasterServer::Parts::open(Client client, std::string key, Opening op
       failure = error;
     }
   }
+  opening = nullptr;  // with the request in it
   if (!failure) co_return co_await exchange->serve(std::move(client));
   const bool is_lost = failure->kind() == ErrorKind::unreachable || failure->kind() == ErrorKind::timeout;
   if (held.link != nullptr && is_lost) drop(key, held.link);

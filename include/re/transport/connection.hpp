@@ -54,7 +54,7 @@ class Channel {
  public:
   virtual ~Channel() = default;
 
-  /// Whether the process was started ahead and has read the preamble of the very request that has got it.
+  /// Whether the process was started ahead and was given the preamble of the very request that has got it.
   [[nodiscard]] virtual bool has_preamble() const { return false; }
   /// The next output, in order within each stream, at most 64 KiB. Applies back-pressure: what is not read is
   /// not taken from the peer beyond a bounded window.
