@@ -98,15 +98,17 @@ Download parse_download(std::string_view text) {
 
 void set_download(model::JobSpec& spec, std::span<const Download> downloads, Existing existing) {
   std::vector<std::string> words = {"re_download", existing == Existing::keep ? "keep" : "again"};
+  std::vector<std::string> shown = {"re", "data"};
   std::set<std::string_view> names;
   for (const auto& download : downloads) {
     if (!names.insert(download.name).second)
       throw Error(ErrorKind::usage, "two of the URLs are for data/" + download.name);
     words.insert(words.end(), {download.name, download.url, download.sha256.empty() ? "-" : download.sha256});
+    shown.push_back(download.url);
   }
-  spec.command = "eval \"$RE_DOWNLOAD\"; " + shell_join(words);
-  spec.environment.emplace_back("RE_DOWNLOAD", std::string(scripts::download));
-  spec.work_tree = model::WorkTree::live;
+  std::string script(scripts::download);
+  script += shell_join(words) + "\n";
+  model::set_own_script(spec, "DOWNLOAD", std::move(script), shown);
 }
 
 }  // namespace re::engine

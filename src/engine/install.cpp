@@ -141,9 +141,11 @@ void set_install(model::JobSpec& spec, const InstallPlan& plan, const InstallPla
   std::vector<std::string> words = {"re_install", place.python, place.project_id, plan.hash,
                                     std::string(name_of(plan.how))};
   words.insert(words.end(), plan.words.begin(), plan.words.end());
-  spec.command = "eval \"$RE_INSTALL\"; " + shell_join(words) + " >&2";  // how far it is, not a result
-  spec.environment.emplace_back("RE_INSTALL", std::string(scripts::install));
-  spec.work_tree = model::WorkTree::live;
+  std::string script(scripts::install);
+  script += shell_join(words) + " >&2\n";  // how far it is, not a result
+  std::vector<std::string> shown = {"re", "install"};
+  if (plan.how == How::packages) shown.insert(shown.end(), plan.words.begin(), plan.words.end());
+  model::set_own_script(spec, "INSTALL", std::move(script), shown);
 }
 
 }  // namespace re::engine

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "re/base/shell.hpp"
+
 namespace re::model {
 
 namespace {
@@ -11,7 +13,25 @@ constexpr std::array<std::string_view, 10> k_state_names = {
     "intent",    "unknown", "committed", "running",  "unsupervised",
     "leftovers", "done",    "lost",      "rebooted", "incomplete"};
 
+constexpr std::string_view k_own_script = "eval \"$RE_";
+constexpr std::string_view k_comment = " # ";
+
 }  // namespace
+
+// The words are a comment of the command: a host's listing knows them, too.
+void set_own_script(JobSpec& spec, const std::string& variable, std::string script,
+                    std::span<const std::string> words) {
+  std::string shown = shell_join(words);
+  std::replace(shown.begin(), shown.end(), '\n', ' ');  // which would end the comment
+  spec.command = std::string(k_own_script) + variable + '"' + std::string(k_comment) + shown;
+  spec.environment.emplace_back("RE_" + variable, std::move(script));
+  spec.work_tree = WorkTree::live;
+}
+
+std::string_view shown_command(std::string_view command) {
+  const auto comment = command.starts_with(k_own_script) ? command.find(k_comment) : std::string_view::npos;
+  return comment == std::string_view::npos ? command : command.substr(comment + k_comment.size());
+}
 
 std::string_view to_string(JobState state) {
   return k_state_names.at(static_cast<std::size_t>(state));

@@ -51,6 +51,7 @@ class Install(testbed.TestCase):
         again = self.run_ok("install")
         self.assertIn("are installed", again.err)
         self.assertEqual(len(self.jobs()), count, "an unchanged set costs no job")
+        self.assertRegex(self.run_ok("list", "--all").out, r"(?m)  install .*  re install$")
         self.write("y.py", "import otherthing\n")
         self.run_ok("install")
         self.assertEqual(self.run_ok("sync", "python -c 'import otherthing'").out, "")

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,13 @@ struct JobSpec {
   /// project's own environment, .venv, if there is one. It is in the job's environment, not in its spec.
   std::string python = {};
 };
+
+/// Makes a script of re's own the job's command: it goes to the host as an environment variable.
+/// \param words  how the user would write it: what people are shown instead of the command
+void set_own_script(JobSpec& spec, const std::string& variable, std::string script,
+                    std::span<const std::string> words);
+/// What people are shown of a command: for a script of re's own those words, else the command itself.
+std::string_view shown_command(std::string_view command);
 
 /// What a host says of one job.
 struct JobStatus {

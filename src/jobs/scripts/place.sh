@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What a shell does that was started ahead of a launch, and waits for it: it makes a place for the job, a directory that lacks
 # but its plan and its name, where a supervisor and a runner wait already. So a launch costs one rename. Nobody may come:
-# then all of it ends and goes with the shell. Goes behind start.sh and trees.sh.
+# then all of it ends and goes with the shell. Goes behind launch.sh and trees.sh.
 # shellcheck disable=SC2034,SC2154,SC3013 # variables that launch.sh reads; -ef came with POSIX.1-2024
 
 # re_prepare_place SHELL PROJECT_ID PROJECT SHARED...: for a job of this project, on its newest snapshot; without an id for
