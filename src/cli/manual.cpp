@@ -27,25 +27,39 @@ std::string escape(std::string_view word) {
   return escaped;
 }
 
-// Text lines; mdoc(7) wants a line of its own for every sentence.
+// Text lines of at most 80 bytes; mdoc(7) wants one of its own for the begin of every sentence.
 std::string paragraph(std::string_view text) {
+  constexpr std::size_t k_longest = 80;
   std::string lines;
-  bool begins_line = true;
+  std::size_t column = 0;
   for (const auto word : split_words(text)) {
-    if (!begins_line) lines += ' ';
-    if (begins_line && (word.front() == '.' || word.front() == '\'')) lines += "\\&";
-    lines += escape(word);
-    begins_line = word.ends_with('.');
-    if (begins_line) lines += '\n';
+    const std::string escaped = escape(word);
+    if (column > 0 && column + 1 + escaped.size() > k_longest) {
+      lines += '\n';
+      column = 0;
+    }
+    if (column > 0) lines += ' ';
+    if (column == 0 && (word.front() == '.' || word.front() == '\'')) lines += "\\&";
+    lines += escaped;
+    column += 1 + escaped.size();
+    if (word.ends_with('.')) {
+      lines += '\n';
+      column = 0;
+    }
   }
-  return begins_line ? lines : lines + "\n";
+  return column == 0 ? lines : lines + "\n";
 }
 
-// "[JOB...]" as ".Op Ar JOB ..." and "COMMAND..." as ".Ar COMMAND ...", one line each.
+// "[JOB...]" as ".Op Ar JOB ...", "[status | stop]" as one, too, and "COMMAND..." as ".Ar COMMAND ...", one
+// line each.
 std::string synopsis_lines(std::string_view synopsis) {
   std::string lines;
-  for (auto word : split_words(synopsis)) {
-    const bool is_optional = word.starts_with('[') && word.ends_with(']');
+  while (!(synopsis = trim(synopsis)).empty()) {
+    const auto end = synopsis.find(']') + 1;  // 0: there is none
+    const bool is_optional =
+        synopsis.front() == '[' && end > 0 && (end == synopsis.size() || synopsis[end] == ' ');
+    auto word = synopsis.substr(0, is_optional ? end : synopsis.find(' '));
+    synopsis.remove_prefix(word.size());
     if (is_optional) word = word.substr(1, word.size() - 2);
     const bool repeats = word.ends_with("...");
     if (repeats) word.remove_suffix(3);

@@ -16,9 +16,10 @@ OVERSTRIKE = re.compile(r".\x08")  # how bold and underlined letters are printed
 class Manual(testbed.TestCase):
     def test_mandoc_has_no_complaint(self):
         need(shutil.which("mandoc"), "mandoc")
-        done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *PAGES], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        done = subprocess.run(["mandoc", "-T", "lint", *PAGES], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # Which pages are installed is this machine's affair.
+        complaints = [line for line in done.stdout.splitlines() if "mandoc.db" not in line and "manual not found" not in line]
+        self.assertEqual(complaints, [])
 
     def test_lines_of_examples_fit_a_terminal(self):
         need(shutil.which("mandoc"), "mandoc")
