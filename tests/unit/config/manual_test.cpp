@@ -15,7 +15,7 @@ std::vector<std::string> documented_keys(const std::string& section) {
   std::vector<std::string> keys;
   bool is_inside = false;
   for (const auto line : re::split_lines(page)) {
-    if (line.starts_with(".Sh ")) is_inside = line == ".Sh SECTION [" + section + "]";
+    if (line.starts_with(".Sh ")) is_inside = line == ".Sh SECTION [" + section + "]\\&";
     if (is_inside && line.starts_with(".It Cm ")) keys.emplace_back(re::split_words(line)[2]);
   }
   std::sort(keys.begin(), keys.end());
