@@ -61,8 +61,7 @@ class LiveSource final : public CompletionSource {
     Context context(parsed);
     for (const auto& record : records(context)) {
       if (choice == JobChoice::live && model::is_final(record.state)) continue;
-      jobs.push_back({std::to_string(record.index), record.name,
-                      std::string(model::shown_command(record.command)),
+      jobs.push_back({std::to_string(record.index), record.name, model::shown_command(record.command),
                       std::string(model::to_string(record.state))});
     }
     return jobs;

@@ -129,7 +129,7 @@ std::string render_jobs(Context& context, const engine::JobTable& table, AllRow 
                   {job.place_label},
                   {state, style_of(state)},
                   {elapsed_text(job)},
-                  {std::string(model::shown_command(job.record.command))}});
+                  {model::shown_command(job.record.command)}});
   }
   ui::TableFormat format;
   format.colour = context.colour();

@@ -28,9 +28,9 @@ void set_own_script(JobSpec& spec, const std::string& variable, std::string scri
   spec.work_tree = WorkTree::live;
 }
 
-std::string_view shown_command(std::string_view command) {
-  const auto comment = command.starts_with(k_own_script) ? command.find(k_comment) : std::string_view::npos;
-  return comment == std::string_view::npos ? command : command.substr(comment + k_comment.size());
+std::string shown_command(const std::string& command) {
+  const auto comment = command.starts_with(k_own_script) ? command.find(k_comment) : std::string::npos;
+  return comment == std::string::npos ? command : command.substr(comment + k_comment.size());
 }
 
 std::string_view to_string(JobState state) {

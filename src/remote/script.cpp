@@ -43,8 +43,4 @@ std::string render_call(const ScriptCall& call, std::string_view nonce) {
   return text;
 }
 
-std::string render_script(const ScriptCall& call, std::string_view nonce) {
-  return render_library(call.library) + render_call(call, nonce);
-}
-
 }  // namespace re::remote

@@ -71,12 +71,13 @@ struct JobSpec {
   std::string python = {};
 };
 
-/// Makes a script of re's own the job's command: it goes to the host as an environment variable.
+/// Makes a script of re's own the job's command, in the project's directory itself (WorkTree::live): it goes
+/// to the host as the environment variable RE_<variable>.
 /// \param words  how the user would write it: what people are shown instead of the command
 void set_own_script(JobSpec& spec, const std::string& variable, std::string script,
                     std::span<const std::string> words);
 /// What people are shown of a command: for a script of re's own those words, else the command itself.
-std::string_view shown_command(std::string_view command);
+std::string shown_command(const std::string& command);
 
 /// What a host says of one job.
 struct JobStatus {

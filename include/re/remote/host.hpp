@@ -41,7 +41,6 @@ std::string render_preamble(std::string_view library, std::string_view preparati
 /// A prefix of both together that lacks even one byte of the closing line has no effect.
 std::string render_library(std::string_view library);
 std::string render_call(const ScriptCall& call, std::string_view nonce);
-std::string render_script(const ScriptCall& call, std::string_view nonce);
 
 /// How a call ended.
 struct Outcome {

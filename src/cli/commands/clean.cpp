@@ -145,7 +145,7 @@ std::string render(Context& context, const std::vector<Cleaning*>& cleanings) {
                      {cleaning->place.label},
                      {state},
                      {format_elapsed(std::chrono::duration_cast<std::chrono::seconds>(age))},
-                     {std::string(model::shown_command(job.command))}});
+                     {model::shown_command(job.command)}});
     }
   }
   ui::TableFormat format;

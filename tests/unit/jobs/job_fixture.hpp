@@ -38,6 +38,14 @@ inline bool wait_until(const std::function<bool()>& condition, std::chrono::seco
   return true;
 }
 
+/// What is sent for a call: to a shell that has nothing, and to one that was started ahead for such a call.
+inline std::string whole_script(const remote::ScriptCall& call) {
+  return remote::render_library(call.library) + remote::render_call(call, "0123");
+}
+inline std::string script_for_ready_shell(const remote::ScriptCall& call) {
+  return remote::render_library({}) + remote::render_call(call, "0123");
+}
+
 /// Of a process that was started ahead.
 class AheadChannel final : public transport::Channel {
  public:

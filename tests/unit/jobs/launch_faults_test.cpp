@@ -193,9 +193,8 @@ class Attempt {
         m_file(file) {}
 
   static std::string text(const OwnedCall& call, Shell shell) {
-    if (shell == Shell::cold) return remote::render_script(call.call(), "0123");
-    return remote::render_preamble(call.library, call.preparation) + remote::render_library({}) +
-           remote::render_call(call.call(), "0123");
+    if (shell == Shell::cold) return whole_script(call.call());
+    return remote::render_preamble(call.library, call.preparation) + script_for_ready_shell(call.call());
   }
   [[nodiscard]] std::size_t size() const { return m_text.size(); }
 
@@ -338,7 +337,7 @@ class Cutter {
 };
 
 std::string rendered(const OwnedCall& call) {
-  return remote::render_script(call.call(), "00112233445566778899aabbccddeeff");
+  return whole_script(call.call());
 }
 
 OwnedCall patched_launch() {

@@ -212,7 +212,7 @@ TEST_F(EditTest, a_full_disk_leaves_no_snapshot) {
   const auto spec = Place::job(local);
   const auto call = launch_call(spec, "/bin/sh", "re_launch", {&*patch});
   const auto script = place.remote().home() / "script";
-  sys::write_file_atomic(script, remote::render_script(call.call(), "00112233"));
+  sys::write_file_atomic(script, whole_script(call.call()));
   const auto done = sys::run_captured(
       {"env", "HOME=" + place.remote().home().string(), "unshare", "--mount", "sh", "-c",
        "cp -a \"$HOME/.re\" \"$HOME/kept\" && mount -t tmpfs -o size=64k none \"$HOME/.re\" || exit 77\n"

@@ -127,7 +127,7 @@ TEST_P(PlaceTest, a_job_whose_place_is_gone_hears_the_timers_signal) {
     return places().empty();
   }));
   const auto call = launch_call(spec, m_remote.shell(), "re_launch_attached");
-  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
+  m_remote.await(channel->write(script_for_ready_shell(call.call())));
   m_remote.await(channel->wait());
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));
   EXPECT_EQ(m_remote.read(spec.id, "log"), "heard\nend\n");
@@ -173,7 +173,7 @@ TEST_P(PlaceTest, a_tree_of_another_snapshot_is_made_anew) {
   const auto call = launch_call(wanted, m_remote.shell(), "re_launch");
   const std::string preparation = launch_call(before, m_remote.shell(), "re_launch").preparation;
   m_remote.await(channel->write(remote::render_preamble(call.library, preparation)));
-  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
+  m_remote.await(channel->write(script_for_ready_shell(call.call())));
   EXPECT_EQ(m_remote.await(channel->wait()).code, 0);
   ASSERT_TRUE(m_remote.wait_for(wanted.id, JobState::done));
   EXPECT_EQ(m_remote.read(wanted.id, "log"), "file\ntwo\n");
@@ -191,7 +191,7 @@ TEST_P(PlaceTest, another_call_than_a_launch_gives_it_up_at_once) {
   const auto channel = wait_with_place(own(live_job("true")));
   const std::string library = "re_wait() { while [ ! -e \"$HOME/go\" ]; do sleep 0.02; done; }\n";
   const remote::ScriptCall call{library, "re_wait", {}};
-  m_remote.await(channel->write(remote::render_script(call, "0123")));
+  m_remote.await(channel->write(whole_script(call)));
   EXPECT_TRUE(wait_until([&] { return places().empty(); }));
   std::ofstream(m_remote.home() / "go").flush();
   EXPECT_EQ(m_remote.await(channel->wait()).code, 0);
@@ -213,7 +213,7 @@ TEST_P(PlaceTest, what_waits_there_is_killed_and_the_job_is_supervised_all_the_s
     }));
   }
   const auto call = launch_call(spec, m_remote.shell(), "re_launch");
-  m_remote.await(channel->write(remote::render_library({}) + remote::render_call(call.call(), "0123")));
+  m_remote.await(channel->write(script_for_ready_shell(call.call())));
   m_remote.await(channel->wait());
   EXPECT_NE(m_remote.launch(spec).answer, Launch::lost);
   ASSERT_TRUE(m_remote.wait_for(spec.id, JobState::done));

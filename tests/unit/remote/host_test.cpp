@@ -59,7 +59,7 @@ TEST(ScriptTest, cut_at_every_byte_it_has_no_effect) {
   const re::sys::TemporaryDirectory directory("re-test");
   const std::string file = directory.path() / "made";
   const ScriptCall call{"f() { : > \"$1\"; }", "f", {file}};
-  const std::string script = re::remote::render_script(call, "0123");
+  const std::string script = re::remote::render_library(call.library) + re::remote::render_call(call, "0123");
   const std::vector<std::vector<std::string>> shells = {{"dash"}, {"busybox", "sh"}, {"bash", "--posix"}};
   for (const auto& shell : shells) {
     for (std::size_t size = 0; size + 1 < script.size(); ++size) {  // without the last newline it is whole
