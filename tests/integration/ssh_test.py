@@ -134,6 +134,18 @@ class Ssh(testbed.TestCase):
             os.kill(terminal.process.pid, signal.SIGKILL)
             wait_for(lambda: not any("its-mark" in command for _, command in remote.processes()), "its end")
 
+    def test_an_instance_in_the_place_of_the_command_is_told(self):
+        """As ssh takes it. With -i it is a command, and the host's shell says what it makes of it."""
+        _, local = self.bed()
+        for word in ("1", "host1"):
+            done = local.run("re", "ssh", word, "--", "uname")
+            self.assertEqual((done.code, done.out), (2, ""))
+            self.assertIn(f"{word} is an instance", done.err)
+            self.assertIn(f"re ssh -i {word}\n", done.err)
+        done = local.run("re", "ssh", "-i", "host1", "host1")
+        self.assertEqual(done.code, 127)
+        self.assertIn("host1: not found", done.err)
+
     def test_failures_of_ours_are_told_from_the_commands(self):
         remote, local = self.bed()
         remote.stop_sshd()

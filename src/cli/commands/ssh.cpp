@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
@@ -16,6 +17,23 @@ namespace {
 using transport::Chunk;
 
 constexpr std::chrono::seconds k_start_deadline{60};
+
+bool is_called(const config::InstanceSettings& instance, const std::string& word) {
+  const bool is_index = instance.index && word == std::to_string(*instance.index);
+  return is_index || word == instance.label() || (!word.empty() && word == instance.host.value);
+}
+
+// ssh(1) takes the host first. Who has said -i means a command, whatever its name.
+void refuse_instance_as_command(Context& context, const Parsed& parsed) {
+  if (parsed.arguments.empty() || parsed.has("instance") || parsed.has("instance-idx")) return;
+  const auto& word = parsed.arguments.front();
+  const auto instances = config::resolve(context.settings(), "all");
+  if (std::none_of(instances.begin(), instances.end(),
+                   [&](const auto& instance) { return instance.index && is_called(instance, word); }))
+    return;
+  throw Error(ErrorKind::usage, "re ssh: " + word + " is an instance, and stands where the command does",
+              "re ssh -i " + word);
+}
 
 // One quoted argument is shell text; several arguments arrive as they are.
 remote::Visit read_visit(Context& context, const Parsed& parsed, const engine::Place& place) {
@@ -59,6 +77,7 @@ Async<int> visit_by_streams(Context& context, const engine::Place& place, const 
 }  // namespace
 
 int run_ssh(Context& context, const Parsed& parsed) {
+  refuse_instance_as_command(context, parsed);
   const auto place = context.place(parsed);
   const auto visit = read_visit(context, parsed, place);
   const auto task = [&]() -> Async<int> {
