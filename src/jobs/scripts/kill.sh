@@ -106,18 +106,18 @@ re_identify() {
 }
 
 # "<pid> <parent> <group> <session> <start> <state>" of every process. The name in the second field of the file may hold
-# anything, but behind the last ") " there are numbers only.
+# anything of 15 bytes, too few for a line of `head`, but behind the last ") " there are numbers only. One that ends while
+# its file is read is no failure of head's, as it is of mawk's.
 re_list_processes() {
   # shellcheck disable=SC2016 # awk's variables
-  awk 'BEGIN {
-    for (i = 1; i < ARGC; i++) {
+  head -c 9999 /proc/[0-9]*/stat 2>/dev/null | awk '
+    function finish(f) {
+      if (match(text, /.*\) /) && split(substr(text, RLENGTH + 1), f, " ") >= 20) print pid, f[2], f[3], f[4], f[20], f[1]
       text = ""
-      while ((getline line <(ARGV[i] "/stat")) > 0) text = text line " "
-      close(ARGV[i] "/stat")
-      if (!match(text, /.*\) /)) continue
-      if (split(substr(text, RLENGTH + 1), f, " ") >= 20) print substr(ARGV[i], 7), f[2], f[3], f[4], f[20], f[1]
     }
-  }' /proc/[0-9]*
+    /^==> \/proc\/[0-9]+\/stat <==$/ { finish(); split($0, part, "/"); pid = part[3]; next }
+    { text = text $0 " " }
+    END { finish() }'
 }
 
 # "m<pid>" of those with the marker in their environment. All are read by one `head`, which names each file; a value with
@@ -142,19 +142,12 @@ re_list_holders() {
     ends("/" ENVIRON["RE_ID"] "/sup.lock") { print "s" pid }'
 }
 
-# From the processes on its input: "own <pid>:<start>", "foreign …" (of another user), "supervisor …", and "session <id>"
-# for those that belong to the job wholly. Never pid 1, never this script, its ancestors and its children.
+# From the processes on its input: "own <pid>:<start>", "supervisor …", and "session <id>" for those that belong to the job
+# wholly. Never pid 1, never this script, its ancestors and its children.
 re_choose() {
   # shellcheck disable=SC2016 # awk's variables
   RE_SEEDS=$re_seeds RE_KNOWN="$re_known $re_leader" RE_LEADER=$re_leader RE_SESSIONS=$re_sessions RE_SELF=$$ \
-    RE_UID=$re_uid awk '
-    function uid_of(pid, file, line, f) {
-      file = "/proc/" pid "/status"
-      f[2] = ""
-      while ((getline line <file) > 0) if (line ~ /^Uid:/) { split(line, f); break }
-      close(file)
-      return f[2]
-    }
+    awk '
     function is_ours(pid, steps) {
       for (steps = 0; steps < 1000 && pid > 1; steps++) {
         if (pid == ENVIRON["RE_SELF"]) return 1
@@ -196,12 +189,17 @@ re_choose() {
       for (pid = ENVIRON["RE_SELF"]; pid > 1 && !(pid in ancestor); pid = parent[pid]) ancestor[pid] = 1
       for (pid in job) {
         if (pid in ancestor || state[pid] == "Z" || state[pid] == "X" || is_ours(pid)) continue
-        uid = uid_of(pid)
-        kind = uid == "" ? "" : uid != ENVIRON["RE_UID"] ? "foreign" : pid in supervisor ? "supervisor" : "own"
-        if (kind != "") print kind, pid ":" start[pid]
+        print pid in supervisor ? "supervisor" : "own", pid ":" start[pid]
       }
       for (id in whole) print "session", id
     }'
+}
+
+# re_find_owner PID:START: its user's number in re_owner, empty where it has ended. Without a child process.
+re_find_owner() {
+  re_owner=''
+  # shellcheck disable=SC2034 # re_rest: what follows the first of four numbers
+  { while read -r re_word re_owner re_rest && [ "$re_word" != Uid: ]; do :; done <"/proc/${1%:*}/status"; } 2>/dev/null
 }
 
 # Looks once: in re_own, re_foreign, re_supervisors and re_sessions what there is. The processes are listed before it is
@@ -217,11 +215,13 @@ re_look() {
   # shellcheck disable=SC2086 # words of our own
   set -- $re_chosen
   while [ $# -ge 2 ]; do
-    case $1 in
-      own) re_own="$re_own $2" ;;
-      foreign) re_foreign="$re_foreign $2" ;;
-      supervisor) re_supervisors="$re_supervisors $2" ;;
-      session) re_sessions="$re_sessions $2" ;;
+    [ "$1" = session ] || re_find_owner "$2"
+    case $1:$re_owner in
+      session:*) re_sessions="$re_sessions $2" ;;
+      *:) ;;
+      "own:$re_uid") re_own="$re_own $2" ;;
+      "supervisor:$re_uid") re_supervisors="$re_supervisors $2" ;;
+      *) re_foreign="$re_foreign $2" ;;
     esac
     shift 2
   done

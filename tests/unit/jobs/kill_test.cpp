@@ -159,6 +159,31 @@ const std::vector<std::string> k_escape_names = {"child",    "session",  "orphan
 
 class KillShellTest : public KillTest, public testing::WithParamInterface<std::vector<std::string>> {};
 
+// mawk ends where a process does that it is reading about, and the list with it.
+constexpr std::string_view k_list_in_a_storm = R"sh(
+storm() { while :; do /bin/true & /bin/true & /bin/true & wait; done; }
+storm & storms=$!
+storm & storms="$storms $!"
+round=0 seen=0
+while [ "$round" -lt 200 ]; do
+  round=$((round + 1))
+  case $(re_list_processes) in *"
+$$ "*) seen=$((seen + 1)) ;; esac
+done
+kill $storms
+echo "$seen"
+)sh";
+
+TEST_P(KillShellTest, the_list_is_whole_while_processes_come_and_go) {
+  const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
+                                                 re::jobs::scripts::kill};
+  std::vector<std::string> command = GetParam();
+  command.insert(command.end(), {"-c", re::jobs::script_text(files) + std::string(k_list_in_a_storm)});
+  const auto result = re::sys::run_captured(command);
+  EXPECT_EQ(result.output, "200\n");
+  EXPECT_EQ(result.error, "");
+}
+
 TEST_P(KillShellTest, a_job_that_ignores_term_and_escapes_in_seven_ways_is_gone) {
   const auto id = start_job(std::string(k_escapes), k_escape_names);
   const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
