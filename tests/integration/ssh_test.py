@@ -140,7 +140,7 @@ class Ssh(testbed.TestCase):
         for word in ("1", "host1"):
             done = local.run("re", "ssh", word, "--", "uname")
             self.assertEqual((done.code, done.out), (2, ""))
-            self.assertIn(f"{word} is an instance", done.err)
+            self.assertIn(f"{word} is an instance, not a command", done.err)
             self.assertIn(f"re ssh -i {word}\n", done.err)
         done = local.run("re", "ssh", "-i", "host1", "host1")
         self.assertEqual(done.code, 127)

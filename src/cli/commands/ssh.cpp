@@ -31,8 +31,7 @@ void refuse_instance_as_command(Context& context, const Parsed& parsed) {
   if (std::none_of(instances.begin(), instances.end(),
                    [&](const auto& instance) { return instance.index && is_called(instance, word); }))
     return;
-  throw Error(ErrorKind::usage, "re ssh: " + word + " is an instance, and stands where the command does",
-              "re ssh -i " + word);
+  throw Error(ErrorKind::usage, word + " is an instance, not a command", "re ssh -i " + word);
 }
 
 // One quoted argument is shell text; several arguments arrive as they are.
