@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
@@ -18,20 +17,17 @@ using transport::Chunk;
 
 constexpr std::chrono::seconds k_start_deadline{60};
 
-bool is_called(const config::InstanceSettings& instance, const std::string& word) {
-  const bool is_index = instance.index && word == std::to_string(*instance.index);
-  return is_index || word == instance.label() || (!word.empty() && word == instance.host.value);
-}
-
 // ssh(1) takes the host first. Who has said -i means a command, whatever its name.
 void refuse_instance_as_command(Context& context, const Parsed& parsed) {
   if (parsed.arguments.empty() || parsed.has("instance") || parsed.has("instance-idx")) return;
   const auto& word = parsed.arguments.front();
-  const auto instances = config::resolve(context.settings(), "all");
-  if (std::none_of(instances.begin(), instances.end(),
-                   [&](const auto& instance) { return instance.index && is_called(instance, word); }))
-    return;
-  throw Error(ErrorKind::usage, word + " is an instance, not a command", "re ssh -i " + word);
+  for (const auto& instance : context.settings().instances) {
+    const std::string index = std::to_string(*instance.index);
+    const bool is_selector = word == index || word == instance.label();
+    if (!is_selector && (word.empty() || word != instance.host.value)) continue;
+    throw Error(ErrorKind::usage, word + " is an instance, not a command",
+                "re ssh -i " + (is_selector ? word : index));  // a host alone selects nothing
+  }
 }
 
 // One quoted argument is shell text; several arguments arrive as they are.

@@ -157,7 +157,18 @@ while :; do sleep 1000; done
 const std::vector<std::string> k_escape_names = {"child",    "session",  "orphan", "nohup",
                                                  "unlocked", "unmarked", "bare"};
 
-class KillShellTest : public KillTest, public testing::WithParamInterface<std::vector<std::string>> {};
+class KillShellTest : public KillTest, public testing::WithParamInterface<std::vector<std::string>> {
+ protected:
+  // Runs it behind kill's own functions, in the shell that the test is for.
+  [[nodiscard]] re::sys::Captured run_in_shell(std::string_view script) const {
+    const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
+                                                   re::jobs::scripts::kill};
+    std::vector<std::string> command = {"env", "HOME=" + m_home.path().string()};
+    command.insert(command.end(), GetParam().begin(), GetParam().end());
+    command.insert(command.end(), {"-c", re::jobs::script_text(files) + "\n" + std::string(script)});
+    return re::sys::run_captured(command);
+  }
+};
 
 // mawk ends where a process does that it is reading about, and the list with it.
 constexpr std::string_view k_list_in_a_storm = R"sh(
@@ -175,23 +186,14 @@ echo "$seen"
 )sh";
 
 TEST_P(KillShellTest, the_list_is_whole_while_processes_come_and_go) {
-  const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
-                                                 re::jobs::scripts::kill};
-  std::vector<std::string> command = GetParam();
-  command.insert(command.end(), {"-c", re::jobs::script_text(files) + std::string(k_list_in_a_storm)});
-  const auto result = re::sys::run_captured(command);
+  const auto result = run_in_shell(k_list_in_a_storm);
   EXPECT_EQ(result.output, "200\n");
   EXPECT_EQ(result.error, "");
 }
 
 TEST_P(KillShellTest, a_job_that_ignores_term_and_escapes_in_seven_ways_is_gone) {
   const auto id = start_job(std::string(k_escapes), k_escape_names);
-  const std::array<std::string_view, 3> files = {re::jobs::scripts::basics, re::jobs::scripts::common,
-                                                 re::jobs::scripts::kill};
-  std::vector<std::string> command = {"env", "HOME=" + m_home.path().string()};
-  command.insert(command.end(), GetParam().begin(), GetParam().end());
-  command.insert(command.end(), {"-c", re::jobs::script_text(files) + "\nre_kill 10 15 " + id.text()});
-  const auto result = re::sys::run_captured(command);
+  const auto result = run_in_shell("re_kill 10 15 " + id.text());
   EXPECT_EQ(result.output, "report " + id.text() + " killed\n");
   EXPECT_EQ(result.error, "");
   for (const auto& name : k_escape_names) EXPECT_FALSE(is_alive(pid_of(id, name))) << name;
